@@ -1,0 +1,1 @@
+"""What is looked at: architecture descriptions, the bundled networks, and weights on disk."""

@@ -1,0 +1,205 @@
+"""What a visualizer is: one pure function from a subject and settings to a Plotly figure, and what it declares.
+
+Nothing here or in any visualizer knows of pages, callbacks, caching, threads or frameworks.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from enum import Enum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from plotly.graph_objects import Figure
+
+from ..backends.base import Array, Edit, Model
+from ..models.layers import LayerInfo
+from .controls import Control, controls_of
+
+
+class Need(Enum):
+    """What a visualizer may ask the page for; each has exactly one picker there."""
+
+    IMAGE = "an image"
+    LAYER = "a layer"
+    UNIT = "a unit"
+
+
+class VisualizerError(Exception):
+    """A visualizer that cannot be registered; the message names it, the fault and the remedy."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Which layers a visualizer applies to, with the reason to give where it does not.
+
+    `reason` completes the sentence "This view needs …".
+    """
+
+    test: Callable[[LayerInfo], bool]
+    reason: str
+
+    def __call__(self, layer: LayerInfo) -> bool:
+        return self.test(layer)
+
+
+any_layer = Condition(lambda layer: True, "a layer")
+is_spatial = Condition(lambda layer: layer.is_spatial, "a layer whose output has height and width")
+is_flat = Condition(lambda layer: len(layer.output_shape) == 1, "a layer whose output is one row of units")
+has_kernel = Condition(lambda layer: "kernel" in layer.weight_shapes, "a convolution or a dense layer")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass of one image, computed when first asked for and shared by every panel that shows it."""
+
+    model: Model
+    image: Array
+    edits: tuple[Edit, ...] = ()
+
+    @cached_property
+    def activations(self) -> Mapping[str, Array]:
+        """Layer name → `(height, width, channels)` or `(units,)`."""
+        trace = self.model.trace(self.image[None], edits=self.edits)
+        return MappingProxyType({name: values[0] for name, values in trace.items()})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is being looked at.
+
+    Attributes:
+        model: the opened network.
+        forward: the forward pass of the current image; None while there is no image.
+        layer: the selected layer; None when the visualizer needs none.
+        unit: the selected unit of that layer; None when nothing is selected.
+        label: the image's true class, where it is known.
+    """
+
+    model: Model
+    forward: Pass | None = None
+    layer: LayerInfo | None = None
+    unit: int | None = None
+    label: int | None = None
+
+    def at(self, layer: str, unit: int | None = None) -> "Subject":
+        """The same subject at another layer of its model."""
+        return replace(self, layer=self.model.layer(layer), unit=unit)
+
+    @property
+    def activations(self) -> Mapping[str, Array]:
+        """Every layer's activation for the image, without batch axis."""
+        if self.forward is None:
+            raise LookupError("There is no image to look at.")
+        return self.forward.activations
+
+    @property
+    def activation(self) -> Array:
+        """The selected layer's activation: `(height, width, channels)` or `(units,)`."""
+        return self.activations[self.chosen.name]
+
+    @property
+    def chosen(self) -> LayerInfo:
+        """The selected layer, for visualizers that declared `Need.LAYER`."""
+        if self.layer is None:
+            raise LookupError("No layer is selected.")
+        return self.layer
+
+    @property
+    def probabilities(self) -> Array:
+        """`(classes,)`, summing to 1."""
+        return self.activations[self.model.layers[-1].name]
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """For a visualizer with nothing to set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visualizer:
+    """A registered view. Made by the decorator `visualizer`, never by hand.
+
+    Attributes:
+        name: the function's name; unique among all registered ones.
+        title: what the page calls it.
+        explanation: the function's docstring; its first sentence speaks to a student.
+        needs: what must be chosen before it can draw.
+        applies_to: which layers it can show.
+        follows_pen: whether it is cheap enough to be drawn anew for every stroke.
+        settings: the frozen dataclass of its settings.
+        draw: the function itself.
+        defined_in: the module it comes from, for messages.
+    """
+
+    name: str
+    title: str
+    explanation: str
+    needs: frozenset[Need]
+    applies_to: Condition
+    follows_pen: bool
+    settings: type[Any]
+    draw: Callable[[Subject, Any], Figure]
+    defined_in: str
+    controls: tuple[Control, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "controls", controls_of(self.settings))
+
+    def unmet(self, subject: Subject) -> str | None:
+        """Why this subject cannot be shown, as one plain sentence; None when it can."""
+        if Need.LAYER in self.needs and (subject.layer is None or not self.applies_to(subject.layer)):
+            fitting = [layer.name for layer in subject.model.layers if self.applies_to(layer)]
+            way_out = f"choose {fitting[0]}" if fitting else f"{subject.model.name} has none"
+            return f"This view needs {self.applies_to.reason}; {way_out}."
+        if Need.IMAGE in self.needs and subject.forward is None:
+            return "Draw something, or choose a sample."
+        if Need.UNIT in self.needs and subject.unit is None:
+            return "Click a tile or a bar to choose a unit."
+        return None
+
+
+def visualizer(
+    *,
+    title: str,
+    needs: set[Need] | frozenset[Need] = frozenset(),
+    applies_to: Condition = any_layer,
+    follows_pen: bool = True,
+) -> Callable[[Callable[[Subject, Any], Figure]], Visualizer]:
+    """Declares a function `(subject, settings) -> Figure` as a visualizer.
+
+    The type of `settings` is a frozen dataclass; each field becomes a control by its type (see `controls`).
+
+    Raises:
+        VisualizerError: no docstring, another signature, or a setting that cannot become a control.
+    """
+
+    def declare(function: Callable[[Subject, Any], Figure]) -> Visualizer:
+        name = getattr(function, "__name__", repr(function))
+        explanation = inspect.getdoc(function)
+        if not explanation:
+            raise VisualizerError(f"Visualizer {name!r} needs a docstring; its first sentence is shown to students.")
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+        settings = parameters[1].annotation if len(parameters) == 2 else None
+        if not (isinstance(settings, type) and is_dataclass(settings)):
+            raise VisualizerError(
+                f"Visualizer {name!r} takes (subject: Subject, settings: Settings), where Settings is a frozen dataclass. "
+                f"Received: ({', '.join(map(str, parameters))})"
+            )
+        try:
+            return Visualizer(
+                name=name,
+                title=title,
+                explanation=explanation,
+                needs=frozenset(needs),
+                applies_to=applies_to,
+                follows_pen=follows_pen,
+                settings=settings,
+                draw=function,
+                defined_in=function.__module__,
+            )
+        except TypeError as error:
+            raise VisualizerError(f"Visualizer {name!r}: {error}") from error
+
+    return declare
