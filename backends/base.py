@@ -36,11 +36,11 @@ class BackendError(Exception):
     """Something a user can cause and mend; the message is one clear sentence meant for them."""
 
 
-class BackendMissing(BackendError):
+class BackendMissing(BackendError):  # noqa: N818
     """The framework is not installed or fails to import; the message names the extra to install."""
 
 
-class UnknownLayer(BackendError, KeyError):
+class UnknownLayer(BackendError, KeyError):  # noqa: N818
     """The model has no layer of that name; the message lists those it has."""
 
     def __str__(self) -> str:
@@ -69,7 +69,8 @@ class Target:
 class Optimiser:
     """Optimisers that both frameworks have, with every default that differs between them written out.
 
-    Adam: Kingma and Ba 2015. RMSprop: Hinton, lecture 6e (2012). Weight decay is decoupled (Loshchilov and Hutter 2019).
+    Adam: Kingma and Ba 2015. RMSprop: Hinton, lecture 6e (2012). Weight decay is decoupled (Loshchilov and Hutter
+    2019).
     """
 
     name: Literal["sgd", "adam", "rmsprop"] = "adam"
@@ -216,7 +217,7 @@ class Backend(ABC):
     @property
     @abstractmethod
     def missing(self) -> str | None:
-        """Why it cannot be used, as a sentence that names the way out; None when it looks installed. Imports nothing."""
+        """Why it cannot be used, as a sentence with the way out; None when it looks installed. Imports nothing."""
 
     @abstractmethod
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:

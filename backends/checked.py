@@ -1,0 +1,270 @@
+"""What every backend shares: checks, slices and messages, so that a framework only has to compute.
+
+A backend from outside the package may build upon `CheckedModel` too; it fills in five methods that receive nothing but
+valid arguments.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from math import prod
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.layers import LayerInfo
+from .base import (
+    Array,
+    BackendError,
+    Capability,
+    Edit,
+    Model,
+    Optimiser,
+    Step,
+    Target,
+    Weights,
+    check_images,
+    read_only,
+)
+
+Scales = Mapping[str, Array]
+"""Layer name → `(units,)`, what each unit's output is multiplied by."""
+
+BUDGET = 256 * 2**20
+"""Bytes of activations one pass may keep alive; more images than fit are passed through in slices."""
+
+
+class CheckedModel(Model):
+    """A model that checks what it is asked before the framework is."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        backend: str,
+        layers: Sequence[LayerInfo],
+        classes: Sequence[str] | None = None,
+        lacks: Iterable[Capability] = (),
+    ) -> None:
+        self.name = name
+        self.backend = backend
+        self.layers = tuple(layers)
+        self._infos = {info.name: info for info in self.layers}
+        height, width, channels = self.layers[0].output_shape
+        self.input_shape = (height, width, channels)
+        self.classes = _class_names(name, self.layers[-1], classes)
+        self._logits = _logits_layer(self.layers)
+        lacking = {*lacks, *([] if self._logits else [Capability.LOGITS])}
+        self.capabilities = frozenset(Capability) - lacking
+        self._everything = tuple(self._infos)
+        self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
+        self._version: str | None = None
+        self._stored: dict[str, Mapping[str, Array]] = {}
+
+    @abstractmethod
+    def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
+        """Activations of the named layers, in that order, read-only."""
+
+    @abstractmethod
+    def _backward(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        """Gradients of `sum(target's activation × direction)` in the named layers' activations; 0 where none flows."""
+
+    @abstractmethod
+    def _read(self, layer: str) -> Mapping[str, Array]:
+        """A copy of the layer's weights, canonical."""
+
+    @abstractmethod
+    def _write(self, weights: Weights) -> None:
+        """Replaces the weights, all of them known to fit."""
+
+    @abstractmethod
+    def _steps(
+        self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
+    ) -> Iterator[Step]:
+        """One training step for each learning rate, images and labels."""
+
+    @property
+    def version(self) -> str:
+        if self._version is None:
+            self._version = fingerprint(self.layers, {info.name: self.weights(info.name) for info in self.layers})
+        return self._version
+
+    def trace(
+        self, images: Array, layers: Sequence[str] | None = None, edits: Sequence[Edit] = ()
+    ) -> Mapping[str, Array]:
+        images = check_images(images, self.input_shape)
+        names = self._ordered(layers)
+        scales = self._scales(edits) if edits else {}
+        if len(images) <= self._slice:
+            return MappingProxyType(self._forward(images, names, scales))
+        parts = [self._forward(part, names, scales) for part in self._slices(images)]
+        return _joined(names, parts)
+
+    def logits(self, images: Array, edits: Sequence[Edit] = ()) -> Array:
+        name = self._logits_name()
+        return self.trace(images, [name], edits)[name]
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        info = self.layer(layer)
+        if layer not in self._stored:
+            read = self._read(layer) if info.weight_shapes else {}
+            self._stored[layer] = MappingProxyType({name: read_only(array) for name, array in read.items()})
+        return self._stored[layer]
+
+    def load(self, weights: Weights) -> None:
+        self._write(fitting(self.name, self.layers, weights))
+        self._changed()
+
+    def gradients(
+        self, images: Array, target: int | Target, of: Sequence[str], edits: Sequence[Edit] = ()
+    ) -> Mapping[str, Array]:
+        images = check_images(images, self.input_shape)
+        names = self._ordered(of)
+        scales = self._scales(edits)
+        layer, direction = self._direction(target)
+        parts = [
+            self._backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
+            for part in self._slices(images)
+        ]
+        return _joined(names, parts)
+
+    def fit(
+        self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
+    ) -> Iterator[Step]:
+        logits = self._logits_name()
+        steps = self._steps(self._paired(batches, learning_rates), optimiser, logits)
+        for step in steps:
+            self._changed()
+            yield step
+
+    def layer(self, name: str) -> LayerInfo:
+        return self._infos[name] if name in self._infos else super().layer(name)
+
+    def _changed(self) -> None:
+        self._version = None
+        self._stored = {}
+
+    def _slices(self, images: Array) -> list[Array]:
+        return [images[start : start + self._slice] for start in range(0, max(1, len(images)), self._slice)]
+
+    def _ordered(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        if names is None:
+            return self._everything
+        wanted = {self.layer(name).name for name in names}
+        return tuple(name for name in self._everything if name in wanted)
+
+    def _logits_name(self) -> str:
+        if self._logits is None:
+            raise BackendError(f"{self.name} does not end in a softmax, so it has no logits to show or to train.")
+        return self._logits
+
+    def _unit(self, layer: str, unit: int) -> LayerInfo:
+        info = self.layer(layer)
+        if not 0 <= unit < info.units:
+            raise BackendError(f"Layer {layer!r} has units 0 to {info.units - 1}. Received: unit={unit}")
+        return info
+
+    def _scales(self, edits: Sequence[Edit]) -> Scales:
+        scales: dict[str, Array] = {}
+        for edit in edits:
+            info = self._unit(edit.layer, edit.unit)
+            scales.setdefault(edit.layer, np.ones(info.units, np.float32))[edit.unit] *= edit.scale
+        return scales
+
+    def _direction(self, target: int | Target) -> tuple[str, Array]:
+        """The target's layer, and what its activation is multiplied by to give the target."""
+        if not isinstance(target, Target):
+            if not 0 <= target < len(self.classes):
+                raise BackendError(f"{self.name} has classes 0 to {len(self.classes) - 1}. Received: target={target}")
+            target = Target(self._logits_name(), int(target))
+        info = self._unit(target.layer, target.unit)
+        direction = np.zeros(info.output_shape, np.float32)
+        if target.position is None:
+            direction[..., target.unit] = 1 / prod(info.output_shape[:-1])
+        else:
+            direction[(*_position(info, target.position), target.unit)] = 1
+        return target.layer, direction
+
+    def _paired(
+        self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float]
+    ) -> Iterator[tuple[float, Array, NDArray[np.int64]]]:
+        for rate, (images, labels) in zip(learning_rates, batches, strict=False):
+            images = check_images(images, self.input_shape)
+            labels = np.asarray(labels, dtype=np.int64)
+            if labels.shape != images.shape[:1]:
+                raise BackendError(
+                    f"Expected one label for each of {len(images)} images. Received: shape={labels.shape}"
+                )
+            if labels.size and not 0 <= labels.min() <= labels.max() < len(self.classes):
+                raise BackendError(
+                    f"{self.name} has classes 0 to {len(self.classes) - 1}. "
+                    f"Received: labels from {labels.min()} to {labels.max()}"
+                )
+            yield float(rate), images, labels
+
+
+def fitting(title: str, layers: Sequence[LayerInfo], weights: Weights) -> dict[str, dict[str, Array]]:
+    """The weights as float32, once every one of them is known to belong to these layers.
+
+    Raises:
+        BackendError: a layer or weight is missing, surplus or of another shape.
+    """
+    wanted = {(info.name, weight): shape for info in layers for weight, shape in info.weight_shapes.items()}
+    given = {(layer, weight): np.shape(array) for layer, named in weights.items() for weight, array in named.items()}
+    for layer, weight in [*wanted, *given]:
+        expected, received = wanted.get((layer, weight)), given.get((layer, weight))
+        if expected != received:
+            raise BackendError(
+                f"These weights do not fit {title}: {weight!r} of layer {layer!r} should "
+                f"{f'have shape {expected}' if expected else 'not be there'}. "
+                f"Received: {f'shape={received}' if received else 'nothing'}"
+            )
+    return {
+        layer: {name: np.asarray(array, np.float32) for name, array in named.items()}
+        for layer, named in weights.items()
+    }
+
+
+def fingerprint(layers: Sequence[LayerInfo], weights: Weights) -> str:
+    """Twelve hexadecimal digits, equal for equal layers and weights, whichever backend holds them."""
+    digest = sha256()
+    for info in layers:
+        settings = sorted((name, str(value)) for name, value in info.settings.items())
+        digest.update(repr((info.name, info.kind, info.inputs, info.output_shape, settings)).encode())
+        for name in sorted(weights[info.name]):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights[info.name][name]).data)
+    return digest.hexdigest()[:12]
+
+
+def _joined(names: Sequence[str], parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+    if len(parts) == 1:
+        return MappingProxyType(dict(parts[0]))
+    return MappingProxyType({name: read_only(np.concatenate([part[name] for part in parts])) for name in names})
+
+
+def _position(info: LayerInfo, position: tuple[int, int]) -> tuple[int, int]:
+    if not info.is_spatial:
+        raise BackendError(f"Layer {info.name!r} has no positions, only units. Received: position={position}")
+    row, column = position
+    height, width = info.output_shape[:2]
+    if not (0 <= row < height and 0 <= column < width):
+        raise BackendError(
+            f"Layer {info.name!r} has positions up to {(height - 1, width - 1)}. Received: position={position}"
+        )
+    return row, column
+
+
+def _class_names(title: str, final: LayerInfo, classes: Sequence[str] | None) -> tuple[str, ...]:
+    names = tuple(map(str, range(final.units))) if classes is None else tuple(classes)
+    if len(names) != final.units:
+        raise BackendError(f"{title} tells {final.units} classes apart. Received: {len(names)} class names")
+    return names
+
+
+def _logits_layer(layers: Sequence[LayerInfo]) -> str | None:
+    final = layers[-1]
+    return final.inputs[0] if final.kind == "activation" and final.settings.get("function") == "softmax" else None

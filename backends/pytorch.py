@@ -1,0 +1,49 @@
+"""The PyTorch backend. PyTorch itself is imported when a model is first built or opened."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..models.architecture import Architecture
+from ..models.weights import initial_weights
+from .base import Backend, Model, Weights
+from .checked import fitting
+from .missing import sentence_if_missing, start
+
+
+class PyTorchBackend(Backend):
+    """Runs on a GPU when there is one."""
+
+    name = "pytorch"
+    title = "PyTorch"
+    extra = "torch"
+
+    @property
+    def missing(self) -> str | None:
+        return sentence_if_missing(self, "torch")
+
+    def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
+        start(self, "torch")
+        from .pytorch_layers import module_for
+        from .pytorch_model import Operation, PyTorchModel
+
+        if weights is None:
+            weights = initial_weights(architecture, seed)
+        given = fitting(architecture.name, architecture.infos, weights)
+        shapes = {info.name: info.output_shape for info in architecture.infos}
+        operations = [
+            Operation(layer.name, module_for(layer, [shapes[name] for name in layer.inputs]), layer.inputs)
+            for layer in architecture.layers
+        ]
+        model = PyTorchModel(operations, architecture.infos, name=architecture.name, classes=architecture.classes)
+        model.load(given)
+        return model
+
+    def open(self, source: Any, name: str = "", classes: Sequence[str] | None = None) -> Model:
+        start(self, "torch")
+        from .pytorch_open import follow
+
+        return follow(source, name, classes)
+
+    def reads(self, path: Path) -> bool:
+        return path.suffix == ".pt2"

@@ -1,0 +1,179 @@
+"""One opened PyTorch network: an ordered list of operations that we call ourselves, so nothing has to be hooked."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..models.layers import LayerInfo
+from .base import Array, Capability, Optimiser, Step, Weights, read_only
+from .checked import CheckedModel, Scales
+from .pytorch_layers import canonical
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call: what is called on the results of which earlier operations. Not every result needs to be a layer."""
+
+    name: str
+    call: Callable[..., Any]
+    inputs: tuple[str, ...]
+
+
+class PyTorchModel(CheckedModel):
+    """Calls its operations one after the other; the modules among them are never switched to another mode."""
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        layers: Sequence[LayerInfo],
+        *,
+        name: str,
+        classes: Sequence[str] | None = None,
+        lacks: Iterable[Capability] = (),
+        training: Sequence[Operation] | None = None,
+    ) -> None:
+        """Takes the operations over; `training` are those that share their weights and train (copies when None)."""
+        super().__init__(name=name, backend="pytorch", layers=layers, classes=classes, lacks=lacks)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._modules = nn.ModuleDict(
+            {f"m{i}": op.call for i, op in enumerate(operations) if isinstance(op.call, nn.Module)}
+        )
+        self._modules.to(self._device).eval()
+        self._operations = tuple(operations)
+        self._calls = {operation.name: operation.call for operation in operations}
+        self._position = {operation.name: place for place, operation in enumerate(operations)}
+        self._training = tuple(training) if training else training_twins(operations)
+
+    def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
+        with torch.inference_mode():
+            values = self._run(self._operations, self._given(images), layers, self._factors(scales))
+            return {name: _handed_out(values[name]) for name in layers}
+
+    def _backward(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        with torch.enable_grad():
+            given = self._given(images).requires_grad_()
+            values = self._run(self._operations, given, [target, *layers], self._factors(scales), apart=True)
+            found = torch.autograd.grad(
+                values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
+            )
+            return {name: _handed_out(gradient.detach()) for name, gradient in zip(layers, found, strict=True)}
+
+    def _run(
+        self,
+        operations: Sequence[Operation],
+        images: Tensor,
+        layers: Sequence[str],
+        factors: Mapping[str, Tensor],
+        apart: bool = False,
+    ) -> dict[str, Any]:
+        """Results by name, as far as the named layers need; `apart` gives each layer a tensor of its own."""
+        values: dict[str, Any] = {operations[0].name: images}
+        for operation in operations[: 1 + max(self._position[name] for name in layers)]:
+            inputs = [values[name] for name in operation.inputs]
+            value = operation.call(*inputs) if inputs else images
+            if operation.name in factors:
+                value = value * factors[operation.name]
+            elif apart and any(value is taken for taken in inputs):
+                value = value.view_as(value)
+            values[operation.name] = value
+        return values
+
+    def _given(self, array: Array) -> Tensor:
+        """A tensor in PyTorch's order of axes that shares no memory with the array."""
+        tensor = torch.from_numpy(np.array(array))
+        if self._device.type != "cpu":
+            tensor = tensor.to(self._device)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+
+    def _factors(self, scales: Scales) -> dict[str, Tensor]:
+        factors = {}
+        for name, scale in scales.items():
+            factor = torch.from_numpy(scale).to(self._device)
+            factors[name] = factor[:, None, None] if len(self._infos[name].output_shape) == 3 else factor
+        return factors
+
+    def _read(self, layer: str) -> Mapping[str, Array]:
+        return {name: view.detach().cpu().numpy().copy() for name, view in canonical(self._calls[layer]).items()}
+
+    def _write(self, weights: Weights) -> None:
+        with torch.no_grad():
+            for layer, named in weights.items():
+                for name, view in canonical(self._calls[layer]).items():
+                    view.copy_(torch.from_numpy(np.array(named[name])))
+
+    def _steps(
+        self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
+    ) -> Iterator[Step]:
+        weights = [weight for weight in self._modules.parameters() if weight.requires_grad]
+        updates = _optimiser(optimiser, weights)
+        for rate, images, labels in batches:
+            yield self._step(updates, rate, optimiser, images, labels, logits)
+
+    @torch.enable_grad()
+    def _step(
+        self,
+        updates: torch.optim.Optimizer,
+        rate: float,
+        optimiser: Optimiser,
+        images: Array,
+        labels: NDArray[np.int64],
+        logits: str,
+    ) -> Step:
+        wanted = torch.from_numpy(labels).to(self._device)
+        guesses = self._run(self._training, self._given(images), [logits], {})[logits]
+        loss = functional.cross_entropy(guesses, wanted, label_smoothing=optimiser.label_smoothing)
+        group = updates.param_groups[0]
+        try:
+            torch.autograd.backward(loss)
+            group["lr"] = rate
+            if optimiser.weight_decay:
+                with torch.no_grad():
+                    torch._foreach_mul_(group["params"], 1 - rate * optimiser.weight_decay)
+            updates.step()
+        finally:
+            updates.zero_grad()
+        with torch.no_grad():
+            accuracy = (guesses.argmax(1) == wanted).float().mean()
+            measured = torch.stack([loss.detach(), accuracy]).tolist()
+        return Step(*measured)
+
+
+def training_twins(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The same operations in training mode: other modules around the very same weights, so no mode is ever switched."""
+    twins = []
+    for operation in operations:
+        call = operation.call
+        if isinstance(call, nn.Module):
+            shared = {id(tensor): tensor for tensor in (*call.parameters(), *call.buffers())}
+            call = deepcopy(call, shared).train()
+        twins.append(Operation(operation.name, call, operation.inputs))
+    return tuple(twins)
+
+
+def _handed_out(tensor: Tensor) -> Array:
+    """Channels last; a view where memory allows."""
+    if tensor.ndim == 4:
+        tensor = tensor.permute(0, 2, 3, 1)
+    return read_only(tensor.cpu().numpy() if tensor.is_cuda else tensor.numpy())
+
+
+def _optimiser(optimiser: Optimiser, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Weight decay is decoupled in all of them, so it is not left to PyTorch, which couples it in two of three."""
+    if optimiser.name == "sgd":
+        return torch.optim.SGD(weights, lr=0.0, momentum=optimiser.momentum, foreach=True)
+    if optimiser.name == "rmsprop":
+        return torch.optim.RMSprop(
+            weights, lr=0.0, alpha=optimiser.rho, eps=optimiser.epsilon, momentum=optimiser.momentum, foreach=True
+        )
+    return torch.optim.Adam(
+        weights, lr=0.0, betas=(optimiser.beta1, optimiser.beta2), eps=optimiser.epsilon, fused=True
+    )
