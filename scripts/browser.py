@@ -58,9 +58,9 @@ def install() -> str | None:
         ways.insert(0, [["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]])
     for way in ways:
         print(f"Fetching a browser for the tests: {' '.join(way[-1])}", file=sys.stderr)
-        if all(subprocess.run(step, stdout=sys.stderr).returncode == 0 for step in way):
-            if found := next(candidates(), None):
-                return found
+        done = all(subprocess.run(step, stdout=sys.stderr).returncode == 0 for step in way)
+        if done and (found := next(candidates(), None)):
+            return found
     return None
 
 
