@@ -1,6 +1,8 @@
 """What several test files share."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,16 @@ def data_dir() -> Path:
 def mnist_test(data_dir: Path) -> Dataset:
     """The 10,000 MNIST test images."""
     return load_mnist(data_dir / "mnist", "test")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium or Chrome; without one the test is skipped, or fails where `CI=true` requires it."""
+    script = Path(__file__).parents[1] / "scripts" / "browser.py"
+    search = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    if search.returncode == 0:
+        return search.stdout.strip()
+    reason = search.stderr.strip()
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
