@@ -1,1 +1,33 @@
-"""."""
+"""Views of a network: each file is one pure function from a subject and settings to a Plotly figure.
+
+>>> from layerscope.visualizers import registered
+>>> list(registered())[:3]
+['prediction', 'filters', 'feature_maps']
+"""
+
+from .contract import Condition, Need, NoSettings, Pass, Subject, Visualizer, VisualizerError, visualizer
+from .controls import Control, Help, Range, SettingError, build_settings, controls_of
+from .registry import Problem, problems, registered
+from .selection import Selected, selection_of
+
+__all__ = [
+    "Condition",
+    "Control",
+    "Help",
+    "Need",
+    "NoSettings",
+    "Pass",
+    "Problem",
+    "Range",
+    "Selected",
+    "SettingError",
+    "Subject",
+    "Visualizer",
+    "VisualizerError",
+    "build_settings",
+    "controls_of",
+    "problems",
+    "registered",
+    "selection_of",
+    "visualizer",
+]

@@ -184,8 +184,8 @@ def visualizer(
         settings = parameters[1].annotation if len(parameters) == 2 else None
         if not (isinstance(settings, type) and is_dataclass(settings)):
             raise VisualizerError(
-                f"Visualizer {name!r} takes (subject: Subject, settings: Settings), where Settings is a frozen dataclass. "
-                f"Received: ({', '.join(map(str, parameters))})"
+                f"Visualizer {name!r} takes (subject: Subject, settings: Settings), where Settings is a frozen "
+                f"dataclass. Received: ({', '.join(map(str, parameters))})"
             )
         try:
             return Visualizer(

@@ -14,7 +14,11 @@ Every field needs a default; `Help("…")` in the annotation is its explanation.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from math import inf
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+Kind = Literal["switch", "dropdown", "slider", "number", "text"]
+KINDS: Mapping[Any, Kind] = {bool: "switch", str: "text", int: "number", float: "number"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Control:
 
     name: str
     label: str
-    kind: Literal["switch", "dropdown", "slider", "number", "text"]
+    kind: Kind
     type: type
     default: Any
     help: str = ""
@@ -66,7 +70,8 @@ def controls_of(settings: type[Any]) -> tuple[Control, ...]:
     """The controls of a settings dataclass, in the order of its fields.
 
     Raises:
-        TypeError: the dataclass is not frozen, a field has no default, or its type cannot become a control.
+        TypeError: the dataclass is not frozen, a field has no default or one that breaks its own bounds, or its type
+            cannot become a control.
     """
     if not settings.__dataclass_params__.frozen:
         raise TypeError(f"{settings.__name__} must be a frozen dataclass.")
@@ -92,32 +97,56 @@ def _control(name: str, hint: Any, default: Any) -> Control:
         raise TypeError(f"setting {name!r} needs a default.")
     extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     base = get_args(hint)[0] if extras else hint
+    options = get_args(base) if get_origin(base) is Literal else ()
     bounds = next((extra for extra in extras if isinstance(extra, Range)), None)
-    words = next((extra.text for extra in extras if isinstance(extra, Help)), "")
-    label = name.replace("_", " ").capitalize()
+    control = Control(
+        name=name,
+        label=name.replace("_", " ").capitalize(),
+        kind=_kind(name, base, bounds),
+        type=type(options[0]) if options else base,
+        default=default,
+        help=next((extra.text for extra in extras if isinstance(extra, Help)), ""),
+        options=options,
+        range=bounds,
+    )
+    try:
+        _checked(control, default)
+    except SettingError as error:
+        raise TypeError(f"the default of setting {name!r} breaks its own rule: {error}") from error
+    return control
+
+
+def _kind(name: str, base: Any, bounds: Range | None) -> Kind:
+    if bounds and base not in (int, float):
+        raise TypeError(f"setting {name!r} has a Range, which belongs to int or float. Received: {base!r}")
     if get_origin(base) is Literal:
-        options = get_args(base)
-        return Control(
-            name=name, label=label, kind="dropdown", type=type(options[0]), default=default, help=words, options=options
-        )
-    kinds: dict[Any, Literal["switch", "slider", "number", "text"]] = {bool: "switch", str: "text", int: "number", float: "number"}
-    if base not in kinds:
+        return "dropdown"
+    if base not in KINDS:
         raise TypeError(f"setting {name!r} must be bool, int, float, str or Literal. Received: {base!r}")
-    kind = "slider" if bounds and base in (int, float) else kinds[base]
-    return Control(name=name, label=label, kind=kind, type=base, default=default, help=words, range=bounds)
+    return "slider" if bounds else KINDS[base]
 
 
 def _checked(control: Control, value: Any) -> Any:
-    if control.type is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if control.type is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if type(value) is not control.type:
-        raise SettingError(f"Setting {control.name!r} takes a value of type {control.type.__name__}. Received: {value!r}")
-    if control.options and value not in control.options:
-        raise SettingError(f"Setting {control.name!r} takes one of {', '.join(map(str, control.options))}. Received: {value!r}")
-    if control.range and not control.range.low <= value <= control.range.high:
+    """The value in the control's type."""
+    result = _converted(control.type, value)
+    if type(result) is not control.type or result in (inf, -inf) or result != result:
         raise SettingError(
-            f"Setting {control.name!r} lies between {control.range.low} and {control.range.high}. Received: {value!r}"
+            f"Setting {control.name!r} takes a value of type {control.type.__name__}. Received: {value!r}"
         )
+    if control.options and result not in control.options:
+        raise SettingError(
+            f"Setting {control.name!r} takes one of {', '.join(map(str, control.options))}. Received: {value!r}"
+        )
+    bounds = control.range
+    if bounds and not bounds.low <= value <= bounds.high:
+        raise SettingError(f"Setting {control.name!r} lies between {bounds.low} and {bounds.high}. Received: {value!r}")
+    return result
+
+
+def _converted(wanted: type, value: Any) -> Any:
+    """JSON knows one kind of number only, so 3 and 3.0 both stand for either."""
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
