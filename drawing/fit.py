@@ -35,11 +35,8 @@ def _with_size(images: NDArray[np.float32], height: int, width: int) -> NDArray[
     if images.shape[1:3] == (height, width):
         return images
     new_height, new_width = fitted_size((images.shape[1], images.shape[2]), height, width)
-    # Resizing is linear in each axis, so the resized identity is the matrix that resizes every image at once.
-    rows = resized(np.eye(images.shape[1], dtype=np.float32), new_height, images.shape[1])
-    columns = resized(np.eye(images.shape[2], dtype=np.float32), new_width, images.shape[2])
-    small = np.matmul(rows, images.transpose(0, 3, 1, 2)) @ columns.T
+    small = resized(images.transpose(0, 3, 1, 2), new_height, new_width).transpose(0, 2, 3, 1)
     fitted = np.zeros((len(images), height, width, images.shape[3]), np.float32)
     top, left = (height - new_height) // 2, (width - new_width) // 2
-    fitted[:, top : top + new_height, left : left + new_width] = np.clip(small, 0, 1).transpose(0, 2, 3, 1)
+    fitted[:, top : top + new_height, left : left + new_width] = small
     return fitted
