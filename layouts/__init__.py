@@ -1,1 +1,1 @@
-"""."""
+"""Pages and panels composed of visualizers: the only place that knows Dash."""

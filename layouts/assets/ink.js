@@ -1,0 +1,205 @@
+/* The drawing canvas: captures ink, keeps its history, and sends one picture at a time.
+ *
+ * A stroke in progress is on dash-canvas's upper canvas, finished ones on the lower; both together, scaled to SIZE, are
+ * the ink. It leaves as raw-deflated grey values in base64url, the same text that the address carries. The next picture
+ * is sent only when the previous answer has been painted, so nothing queues up and the latest ink always wins.
+ */
+(function () {
+  "use strict";
+  const SIZE = 140;
+  const ANSWER_OVERDUE = 30000;
+  const scope = (window.layerscope = window.layerscope || {});
+  const blank = { picture: null, ink: null, sample: null, label: null, note: "" };
+  const ink = (scope.ink = { drawing: false, busy: false, serial: 0 });
+
+  let dirty = false, sentAt = 0, current = blank, shows = 0, past = [], future = [];
+  const small = document.createElement("canvas");
+  small.width = small.height = SIZE;
+  const pen = small.getContext("2d", { willReadFrequently: true });
+
+  const paper = () => document.getElementById("paper");
+  const layer = (name) => document.querySelector("#paper ." + name + "-canvas");
+
+  function composite(context, side) {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, side, side);
+    for (const name of ["lower", "upper"]) {
+      const canvas = layer(name);
+      if (canvas && canvas.width) context.drawImage(canvas, 0, 0, side, side);
+    }
+  }
+
+  function greys() {
+    composite(pen, SIZE);
+    const pixels = pen.getImageData(0, 0, SIZE, SIZE).data;
+    const grey = new Uint8Array(SIZE * SIZE);
+    for (let i = 0, k = 0; i < grey.length; i++, k += 4)
+      grey[i] = Math.round(0.299 * pixels[k] + 0.587 * pixels[k + 1] + 0.114 * pixels[k + 2]);
+    return grey;
+  }
+
+  async function encoded() {
+    const grey = greys();
+    if (!current.picture && grey.every((value) => value === 255)) return null;
+    const stream = new Blob([grey]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    let text = "";
+    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  }
+
+  function publish(source) {
+    ink.busy = true;
+    ink.serial += 1;
+    sentAt = performance.now();
+    dash_clientside.set_props("ink", {
+      data: { serial: ink.serial, ink: source.ink, sample: source.sample, label: source.label },
+    });
+  }
+
+  async function tick() {
+    if (ink.busy && performance.now() - sentAt > ANSWER_OVERDUE) ink.busy = false;
+    if (dirty && !ink.busy) {
+      dirty = false;
+      ink.busy = true;
+      const text = await encoded();
+      current = { ...current, ink: text, sample: null };
+      publish(current);
+    }
+    requestAnimationFrame(tick);
+  }
+
+  /* Called by live.js when the answer to `serial` is on the screen. */
+  ink.painted = function (serial) {
+    if (serial === undefined || serial >= ink.serial) ink.busy = false;
+  };
+
+  /* Asks for the same picture once more. */
+  ink.again = () => setTimeout(() => publish(current), 0);
+
+  function snapshot() {
+    const canvas = document.createElement("canvas");
+    const side = layer("lower").width;
+    canvas.width = canvas.height = side;
+    composite(canvas.getContext("2d"), side);
+    return canvas.toDataURL("image/png");
+  }
+
+  /* A picture for dash-canvas; the counter makes equal pictures differ, so that it always starts afresh. */
+  const numbered = (url) => url.replace(/^data:image\/(\w+)/, "data:image/$1;show=" + ++shows);
+
+  function whitePaper() {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 8;
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, 8, 8);
+    return canvas.toDataURL("image/png");
+  }
+
+  function choosePen(url) {
+    const image = new Image();
+    image.onload = () => {
+      pen.drawImage(image, 0, 0, SIZE, SIZE);
+      const edge = pen.getImageData(0, 0, SIZE, 3).data;
+      let sum = 0;
+      for (let k = 0; k < edge.length; k += 4) sum += edge[k];
+      dash_clientside.set_props("canvas", { lineColor: sum / (edge.length / 4) < 128 ? "#ffffff" : "#000000" });
+    };
+    image.src = url;
+  }
+
+  function show(source) {
+    current = source;
+    dirty = false;
+    const url = source.picture || whitePaper();
+    dash_clientside.set_props("canvas", { image_content: numbered(url) });
+    choosePen(url);
+    describe();
+    publish(source);
+  }
+
+  function describe() {
+    const note = document.getElementById("sample-note");
+    if (note) note.textContent = current.note ? current.note + (current.sample ? "" : current.label == null ? "" : " Drawn upon.") : "";
+    const empty = !current.picture && !current.ink;
+    paper().classList.toggle("is-empty", empty);
+    for (const [id, stack] of [["undo", past], ["redo", future]]) {
+      const button = document.getElementById(id);
+      if (button) button.classList.toggle("is-idle", !stack.length);
+    }
+  }
+
+  function replace(source) {
+    past.push(current);
+    if (past.length > 50) past.shift();
+    future = [];
+    show(source);
+  }
+
+  function back(from, to) {
+    if (!from.length) return;
+    to.push(current);
+    show(from.pop());
+  }
+
+  function strokeBegins(event) {
+    if (!event.target.closest("#paper .canvas-container")) return;
+    ink.drawing = true;
+    past.push(current);
+    if (past.length > 50) past.shift();
+    future = [];
+    current = { ...current };
+    paper().classList.remove("is-empty");
+    dirty = true;
+  }
+
+  function strokeEnds() {
+    if (!ink.drawing) return;
+    ink.drawing = false;
+    // dash-canvas moves the stroke to its lower canvas after this event.
+    setTimeout(() => {
+      current = { ...current, picture: snapshot() };
+      dirty = true;
+      describe();
+    }, 30);
+  }
+
+  for (const name of ["mousedown", "touchstart"]) window.addEventListener(name, strokeBegins, { capture: true, passive: true });
+  for (const name of ["mousemove", "touchmove"])
+    window.addEventListener(name, () => { if (ink.drawing) dirty = true; }, { capture: true, passive: true });
+  for (const name of ["mouseup", "touchend", "touchcancel", "blur"]) window.addEventListener(name, strokeEnds, { capture: true });
+
+  window.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const command = event.ctrlKey || event.metaKey, key = event.key.toLowerCase();
+    const action =
+      command && key === "z" ? (event.shiftKey ? ink.redo : ink.undo) : command && key === "y" ? ink.redo :
+      !command && (key === "delete" || key === "backspace") ? ink.clear : null;
+    if (action) { event.preventDefault(); action(); }
+  });
+
+  ink.undo = () => back(past, future);
+  ink.redo = () => back(future, past);
+  ink.clear = () => { if (current.picture || current.ink) replace(blank); };
+
+  const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
+  let restored = false;
+  clientside.showPicture = function (source) {
+    if (!source) return;
+    whenReady(() => {
+      if (restored) replace(source);
+      else { restored = true; show(source); requestAnimationFrame(tick); }
+    });
+  };
+  clientside.undo = ink.undo;
+  clientside.redo = ink.redo;
+  clientside.clear = ink.clear;
+  clientside.brush = (percent) => Math.max(1, Math.round((percent / 100) * 320));
+
+  /* dash-canvas arrives in a chunk of its own, after the first callbacks. */
+  function whenReady(then) {
+    if (layer("lower") && layer("lower").width) then();
+    else setTimeout(() => whenReady(then), 30);
+  }
+})();

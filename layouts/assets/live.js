@@ -1,0 +1,334 @@
+/* Puts answers on the screen.
+ *
+ * Plotly takes about ten milliseconds to redraw even a small figure, too long for fifteen of them under a moving pen. So
+ * while the pen moves, heat maps and bars are painted straight from the figure's numbers into a canvas over the plot, in
+ * the place and the colours that Plotly gave them; once the pen rests, Plotly draws the very same figures and the
+ * canvases go. Whatever this painter does not know, Plotly draws when there is time.
+ */
+(function () {
+  "use strict";
+  const REST = 220;
+  const scope = (window.layerscope = window.layerscope || {});
+  const live = (scope.live = { panels: {}, painted: 0 });
+  const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
+
+  const section = (id) => document.querySelector('[data-panel="' + id + '"]');
+  const plotOf = (id) => section(id) && section(id).querySelector(".js-plotly-plot");
+  const figureId = (id) => ({ panel: id, type: "figure" });
+
+  function numbers(array) {
+    if (!array || !array.bdata) return { values: array || [], shape: [(array || []).length] };
+    const text = atob(array.bdata);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+    const values = new (TYPES[array.dtype] || Float32Array)(bytes.buffer);
+    const shape = array.shape ? String(array.shape).split(",").map(Number) : [values.length];
+    return { values, shape };
+  }
+  scope.numbers = numbers;
+
+  /* Colours */
+  const tables = new Map();
+  function table(scale) {
+    const key = JSON.stringify(scale);
+    if (!tables.has(key)) {
+      const ramp = document.createElement("canvas");
+      ramp.width = 256;
+      ramp.height = 1;
+      const context = ramp.getContext("2d", { willReadFrequently: true });
+      const gradient = context.createLinearGradient(0, 0, 256, 0);
+      for (const [at, colour] of scale) gradient.addColorStop(Math.min(1, Math.max(0, at)), colour);
+      context.fillStyle = gradient;
+      context.fillRect(0, 0, 256, 1);
+      tables.set(key, new Uint32Array(context.getImageData(0, 0, 256, 1).data.buffer.slice(0)));
+    }
+    return tables.get(key);
+  }
+
+  /* The painter's canvas over a panel's plot */
+  function overlay(panel, plot) {
+    const body = plot.closest(".panel-body");
+    let canvas = body.querySelector("canvas.overlay");
+    if (!canvas) {
+      canvas = document.createElement("canvas");
+      canvas.className = "overlay";
+      body.appendChild(canvas);
+    }
+    const width = plot.clientWidth, height = plot.clientHeight, ratio = window.devicePixelRatio || 1;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+      canvas.style.width = width + "px";
+      canvas.style.height = height + "px";
+    }
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.fillStyle = getComputedStyle(plot.closest(".panel")).backgroundColor;
+    context.fillRect(0, 0, width, height);
+    canvas.hidden = false;
+    return context;
+  }
+  function uncover(id) {
+    const canvas = section(id) && section(id).querySelector("canvas.overlay");
+    if (canvas) canvas.hidden = true;
+  }
+
+  const sheets = new WeakMap();
+  function paintHeatmap(plot, context, trace) {
+    const full = plot._fullData[0], xaxis = plot._fullLayout.xaxis, yaxis = plot._fullLayout.yaxis;
+    const { values, shape } = numbers(trace.z);
+    const [rows, columns] = shape;
+    let sheet = sheets.get(plot);
+    if (!sheet || sheet.width !== columns || sheet.height !== rows) {
+      sheet = new OffscreenCanvas(columns, rows);
+      sheets.set(plot, sheet);
+    }
+    const pen = sheet.getContext("2d"), image = pen.createImageData(columns, rows);
+    const pixels = new Uint32Array(image.data.buffer), colours = table(full.colorscale);
+    const low = trace.zmin, factor = 255 / (trace.zmax - trace.zmin || 1);
+    for (let i = 0; i < pixels.length; i++) {
+      const value = values[i];
+      if (value === value) pixels[i] = colours[Math.max(0, Math.min(255, Math.round((value - low) * factor)))];
+    }
+    pen.putImageData(image, 0, 0);
+    const left = xaxis._offset + xaxis.l2p(-0.5), right = xaxis._offset + xaxis.l2p(columns - 0.5);
+    const top = yaxis._offset + yaxis.l2p(-0.5), bottom = yaxis._offset + yaxis.l2p(rows - 0.5);
+    context.save();
+    context.beginPath();
+    context.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
+    context.clip();
+    context.imageSmoothingEnabled = false;
+    context.drawImage(sheet, left, top, right - left, bottom - top);
+    outline(context, plot, xaxis, yaxis);
+    context.restore();
+  }
+
+  function outline(context, plot, xaxis, yaxis) {
+    for (const shape of plot._fullLayout.shapes || []) {
+      if (shape.type !== "rect" || shape.xref !== "x" || shape.yref !== "y") continue;
+      const x = xaxis._offset + xaxis.l2p(shape.x0), y = yaxis._offset + yaxis.l2p(shape.y0);
+      context.strokeStyle = shape.line.color;
+      context.lineWidth = shape.line.width;
+      context.strokeRect(x, y, xaxis._offset + xaxis.l2p(shape.x1) - x, yaxis._offset + yaxis.l2p(shape.y1) - y);
+    }
+  }
+
+  function paintBars(plot, context, trace, layout) {
+    const xaxis = plot._fullLayout.xaxis, yaxis = plot._fullLayout.yaxis, across = trace.orientation === "h";
+    const values = numbers(across ? trace.x : trace.y).values, colour = (trace.marker || {}).color;
+    const along = across ? xaxis : yaxis, other = across ? yaxis : xaxis;
+    const [low, high] = (across ? layout.xaxis : layout.yaxis).range;
+    const to = (value) => (across ? (value - low) / (high - low) : 1 - (value - low) / (high - low)) * along._length + along._offset;
+    const zero = to(Math.max(low, Math.min(high, 0)));
+    const thick = Math.abs(other.l2p(1) - other.l2p(0)) * (1 - (plot._fullLayout.bargap || 0.2));
+    const text = getComputedStyle(plot).color;
+    for (let i = 0; i < values.length; i++) {
+      context.fillStyle = (Array.isArray(colour) ? colour[i] : colour) || "#0072B2";
+      const middle = other._offset + other.l2p(i), end = to(values[i]);
+      if (across) context.fillRect(Math.min(zero, end), middle - thick / 2, Math.abs(end - zero), thick);
+      else context.fillRect(middle - thick / 2, Math.min(zero, end), thick, Math.abs(end - zero));
+    }
+    context.fillStyle = text;
+    context.font = "11px system-ui, sans-serif";
+    ticks(context, plot, other, across);
+    ends(context, low, high, to, along, across, yaxis);
+    return true;
+  }
+
+  function ticks(context, plot, axis, across) {
+    for (const tick of axis._vals || []) {
+      if (!tick.text || tick.minor) continue;
+      const at = axis._offset + axis.l2p(tick.x);
+      context.textAlign = across ? "right" : "center";
+      context.textBaseline = across ? "middle" : "top";
+      const area = plot._fullLayout._size;
+      const words = String(tick.text).replace(/<[^>]*>/g, "");
+      if (across) context.fillText(words, area.l - 4, at);
+      else context.fillText(words, at, area.t + area.h + 4);
+    }
+  }
+
+  function ends(context, low, high, to, along, across, yaxis) {
+    if (across) return;
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    context.fillText(brief(high), yaxis._offset && along._mainLinePosition ? along._mainLinePosition - 4 : 40, to(high) + 5);
+    context.fillText("0", 40, to(Math.max(low, Math.min(high, 0))));
+    if (low < 0) context.fillText(brief(low), 40, to(low) - 5);
+  }
+  const brief = (value) => Number(value.toPrecision(3)).toString().replace("-", "−");
+  scope.brief = brief;
+
+  /* Whether the painter can show this figure in the place of the one that Plotly drew last. */
+  function paintable(plot, figure) {
+    const trace = figure.data[0], old = plot && plot._fullData && plot._fullData[0];
+    if (!old || figure.data.length !== 1 || old.type !== trace.type || !plot._fullLayout || !plot._fullLayout.xaxis) return false;
+    if (plot._fullLayout.uirevision !== figure.layout.uirevision) return false;
+    if (JSON.stringify(plot.layout.shapes || []) !== JSON.stringify(figure.layout.shapes || [])) return false;
+    if (trace.type === "heatmap") return trace.zmin !== undefined && same(old._input.z, trace.z) && sameColours(old, trace);
+    return trace.type === "bar" && !trace.text && Array.isArray((trace.orientation === "h" ? figure.layout.xaxis : figure.layout.yaxis || {}).range);
+  }
+  const same = (one, other) => one && other && String(one.shape) === String(other.shape);
+  const sameColours = (old, trace) => JSON.stringify(old._input.colorscale) === JSON.stringify(trace.colorscale);
+
+  function paintFast(id, figure) {
+    const plot = plotOf(id);
+    if (!plot || !paintable(plot, figure)) return false;
+    const context = overlay(id, plot);
+    if (figure.data[0].type === "heatmap") paintHeatmap(plot, context, figure.data[0]);
+    else paintBars(plot, context, figure.data[0], figure.layout);
+    return true;
+  }
+
+  /* Plotly's turn: at once where the painter cannot help, else when the pen rests. */
+  let resting = null;
+  const waiting = new Map();
+
+  function plotLater(id, figure) {
+    waiting.set(id, figure);
+    clearTimeout(resting);
+    resting = setTimeout(catchUp, REST);
+  }
+  function catchUp() {
+    if (scope.ink.drawing || scope.ink.busy) {
+      resting = setTimeout(catchUp, REST);
+      return;
+    }
+    const [first] = waiting;
+    if (!first) return;
+    waiting.delete(first[0]);
+    plotNow(first[0], first[1]);
+    requestAnimationFrame(() => setTimeout(catchUp, 0));
+  }
+  function plotNow(id, figure) {
+    waiting.delete(id);
+    const graph = plotOf(id);
+    const done = () => {
+      if (!waiting.has(id)) uncover(id);
+      listen(id);
+    };
+    if (graph && graph.once) graph.once("plotly_afterplot", done);
+    else setTimeout(done, 400);
+    dash_clientside.set_props(figureId(id), { figure });
+  }
+
+  function listen(id) {
+    const plot = plotOf(id);
+    if (!plot || !plot.on || plot._layerscope) return;
+    plot._layerscope = true;
+    plot.on("plotly_hover", (event) => scope.pointer.hovered(plot, event));
+    plot.on("plotly_unhover", () => scope.pointer.left());
+    plot.on("plotly_click", (event) => scope.pointer.clicked(plot, event));
+  }
+
+  function paintPanel(id, part, byPen) {
+    const place = section(id);
+    if (!place) return true;
+    const panel = (live.panels[id] = live.panels[id] || {});
+    const arrived = part.withheld !== undefined || part.figure;
+    if (!arrived) return panel.key === part.key;
+    panel.key = part.key;
+    if (part.withheld !== undefined) {
+      place.classList.add("is-withheld");
+      place.querySelector(".panel-message").textContent = part.withheld;
+      place.querySelector(".panel-legend").replaceChildren();
+      waiting.delete(id);
+      uncover(id);
+    } else if (part.figure) {
+      place.classList.remove("is-withheld");
+      legend(place, part.figure);
+      panel.figure = part.figure;
+      if (paintFast(id, part.figure)) plotLater(id, part.figure);
+      else if (byPen && plotOf(id) && plotOf(id)._fullLayout) plotLater(id, part.figure);
+      else plotNow(id, part.figure);
+    }
+    return true;
+  }
+
+  function legend(place, figure) {
+    const words = (figure.layout.meta || {}).legend, target = place.querySelector(".panel-legend");
+    if (!words) return target.replaceChildren();
+    if (!target.firstChild) for (const name of ["low", "scale", "high", "words"]) target.append(Object.assign(document.createElement("span"), { className: "legend-" + name }));
+    const [low, scale, high, rest] = target.children;
+    low.textContent = words.low;
+    high.textContent = words.high;
+    rest.textContent = words.words;
+    scale.style.background = "linear-gradient(to right," + words.colours.join(",") + ")";
+    scale.hidden = !words.colours.length;
+  }
+
+  /* The drawing column */
+  function paintStage(stage) {
+    const place = document.querySelector('[data-stage="' + stage.name + '"]');
+    if (!place) return;
+    const canvas = place.querySelector("canvas"), [height, width] = stage.shape;
+    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    const image = new ImageData(width, height), text = atob(stage.pixels);
+    for (let i = 0; i < text.length; i++) {
+      image.data[4 * i] = image.data[4 * i + 1] = image.data[4 * i + 2] = text.charCodeAt(i);
+      image.data[4 * i + 3] = 255;
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    place.querySelector(".stage-note").textContent = stage.note;
+  }
+
+  function paintAnswer(data) {
+    const card = document.querySelector(".answer"), prediction = data.prediction, subject = data.subject;
+    const set = (name, text) => { const place = card.querySelector("." + name); if (place.textContent !== text) place.textContent = text; };
+    set("subject-note", subject.title + ", " + subject.parameters.toLocaleString("en") + " parameters");
+    const bars = card.querySelector(".bars");
+    if (bars.children.length !== subject.classes.length) bars.replaceChildren(...subject.classes.map(bar));
+    const probabilities = prediction ? prediction.probabilities : subject.classes.map(() => 0);
+    const best = probabilities.indexOf(Math.max(...probabilities)), label = prediction ? prediction.label : null;
+    card.dataset.verdict = !prediction ? "none" : label == null ? "open" : best === label ? "right" : "wrong";
+    set("digit", prediction ? subject.classes[best] : "–");
+    set("verdict", !prediction ? "Draw a digit" : label == null ? "is what the network sees" : best === label ? "✓ right" : "✗ wrong: this is a " + subject.classes[label]);
+    set("confidence", prediction ? percent(probabilities[best]) + " confident" : "The network answers while you draw.");
+    probabilities.forEach((value, i) => {
+      const row = bars.children[i];
+      row.classList.toggle("is-best", !!prediction && i === best);
+      row.classList.toggle("is-label", prediction && i === label);
+      row.children[1].firstChild.style.transform = "scaleX(" + value + ")";
+      row.children[2].textContent = prediction ? percent(value) : "";
+    });
+  }
+  const percent = (value) => (value > 0.9995 && value < 1 ? ">99.9" : (100 * value).toFixed(1)) + " %";
+  function bar(name) {
+    const row = document.createElement("div");
+    row.className = "bar";
+    row.innerHTML = "<span class='bar-name'></span><span class='bar-track'><span class='bar-fill'></span></span><span class='bar-value'></span>";
+    row.firstChild.textContent = name;
+    return row;
+  }
+
+  function showFault(text) {
+    dash_clientside.set_props("notice-text", { children: text });
+    dash_clientside.set_props("notice", { hide: false });
+  }
+
+  const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
+  let previous = {};
+  clientside.paint = function (data) {
+    if (!data) return;
+    if (data.fault) showFault(data.fault);
+    if (data.panels) {
+      const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && scope.ink.drawing;
+      for (const stage of data.stages) paintStage(stage);
+      paintAnswer(data);
+      // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.
+      const missing = Object.entries(data.panels).filter(([id, part]) => !paintPanel(id, part, byPen)).map(([id]) => id);
+      const shown = Object.fromEntries(Object.keys(data.panels).filter((id) => live.panels[id] && !missing.includes(id)).map((id) => [id, live.panels[id].key]));
+      dash_clientside.set_props("shown", { data: shown });
+      if (missing.length) scope.ink.again();
+      const title = document.querySelector(".panels-title");
+      if (title) title.textContent = data.subject.title;
+      previous = data.subject;
+      scope.selected = data.selected;
+    }
+    live.painted += 1;
+    live.paintedAt = performance.now();
+    scope.loading.done();
+    requestAnimationFrame(() => requestAnimationFrame(() => { live.visibleAt = performance.now(); scope.ink.painted(data.serial); }));
+  };
+})();

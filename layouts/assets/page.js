@@ -1,0 +1,152 @@
+/* Everything else that needs no server: the pointer in figures, the address, light and dark, loading, full screen. */
+(function () {
+  "use strict";
+  const scope = (window.layerscope = window.layerscope || {});
+  const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
+  const nothing = () => window.dash_clientside.no_update;
+
+  /* What lies under the pointer. The rule stands in visualizers/figures.py: tiles by geometry, bars by number, other
+   * points by their customdata. */
+  function under(plot, event) {
+    const point = event.points && event.points[0], meta = (plot.layout && plot.layout.meta) || {};
+    if (!point) return null;
+    let custom = point.customdata;
+    if (custom && custom.layer !== undefined) custom = [custom.layer, custom.unit];
+    if (custom && custom.length) return { layer: custom[0], unit: custom.length > 1 ? custom[1] : null };
+    if (meta.tiles) return tile(meta.tiles, point);
+    if (meta.bars) return { layer: meta.bars.layer, unit: point.pointNumber, value: point.data.orientation === "h" ? point.x : point.y };
+    return null;
+  }
+  function tile(tiles, point) {
+    const x = Math.round(point.x), y = Math.round(point.y), across = tiles.width + tiles.gap, down = tiles.height + tiles.gap;
+    const row = y % down, column = x % across, unit = Math.floor(y / down) * tiles.columns + Math.floor(x / across);
+    if (row >= tiles.height || column >= tiles.width || unit >= tiles.units) return null;
+    const value = tiles.scales ? point.z * tiles.scales[unit] : point.z;
+    return { layer: tiles.layer, unit, position: [row, column], value, quantity: tiles.quantity, single: tiles.height * tiles.width === 1 };
+  }
+
+  const tooltip = () => document.querySelector(".tooltip");
+  scope.pointer = {
+    hovered(plot, event) {
+      const meta = (plot.layout && plot.layout.meta) || {}, found = meta.tiles && under(plot, event), box = tooltip();
+      if (!found) return scope.pointer.left();
+      const where = found.single ? "" : ", row " + found.position[0] + ", column " + found.position[1];
+      box.textContent = found.layer + " · unit " + found.unit + where + " · " + found.quantity + " " + scope.brief(found.value);
+      box.hidden = false;
+      const mouse = event.event, width = box.offsetWidth;
+      box.style.left = Math.max(4, Math.min(window.innerWidth - width - 4, mouse.clientX - width / 2)) + "px";
+      box.style.top = Math.max(4, mouse.clientY - box.offsetHeight - 14) + "px";
+    },
+    left() { tooltip().hidden = true; },
+    clicked(plot, event) {
+      const found = under(plot, event);
+      if (!found) return;
+      const same = scope.selected && scope.selected.layer === found.layer && scope.selected.unit === found.unit;
+      dash_clientside.set_props("selection", { data: { layer: found.layer, unit: same || found.unit === undefined ? null : found.unit } });
+    },
+  };
+
+  /* From controls to stores */
+  clientside.collectSubject = function (model, backend, invert, crop, scale, centre, current) {
+    const off = ["invert", "crop", "scale", "centre"].filter((name, i) => ![invert, crop, scale, centre][i]);
+    const subject = { model, backend, off };
+    if (JSON.stringify(subject) === JSON.stringify(current)) return nothing();
+    scope.loading.begins(subject);
+    return subject;
+  };
+  clientside.collectPanels = function (_layers, _values, _checked, current) {
+    if (!current) return nothing();
+    const panels = current.panels.map((panel) => ({ ...panel, settings: { ...panel.settings } }));
+    let changed = false;
+    for (const { prop_id, value } of window.dash_clientside.callback_context.triggered) {
+      const id = JSON.parse(prop_id.slice(0, prop_id.lastIndexOf("."))), panel = panels.find((entry) => entry.id === id.panel);
+      if (!panel || value === undefined || value === null || value === "") continue;
+      if (id.type === "layer") {
+        const layer = value === "*" ? null : value;
+        if (panel.layer !== layer) { panel.layer = layer; changed = true; }
+      } else if (panel.settings[id.name] !== value && (id.name in panel.settings || scope.touched)) {
+        panel.settings[id.name] = value;
+        changed = true;
+      }
+    }
+    return changed ? { ...current, custom: true, panels } : nothing();
+  };
+  // Controls report their defaults when they appear; only what a person has touched is a setting.
+  for (const name of ["pointerdown", "keydown"]) window.addEventListener(name, () => { scope.touched = true; }, { capture: true });
+
+  /* The address */
+  clientside.writeAddress = function (ink, subject, selection, panels) {
+    if (!ink || !subject || !panels) return;
+    const query = new URLSearchParams();
+    query.set("model", subject.model);
+    query.set("backend", subject.backend);
+    if (subject.off.length) query.set("off", subject.off.join(","));
+    if (ink.sample) query.set("sample", ink.sample.join("."));
+    else if (ink.ink) query.set("ink", ink.ink);
+    if (ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
+    if (selection && selection.layer) query.set("layer", selection.layer);
+    if (selection && selection.unit != null) query.set("unit", selection.unit);
+    if (panels.custom) query.set("panels", JSON.stringify(panels.panels.map(({ id, ...rest }) => rest)));
+    clearTimeout(scope.addressing);
+    scope.addressing = setTimeout(() => history.replaceState(history.state, "", "#" + query), 150);
+  };
+  clientside.copyLink = function () {
+    const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };
+    if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => say("Link copied"), () => say("Copy the address from the address bar"));
+    else say("Copy the address from the address bar");
+  };
+
+  /* Light and dark */
+  clientside.switchScheme = function () {
+    const dark = document.documentElement.getAttribute("data-mantine-color-scheme") === "dark";
+    dash_clientside.set_props("provider", { forceColorScheme: dark ? "light" : "dark" });
+    try { localStorage.setItem("layerscope-scheme", dark ? "light" : "dark"); } catch (error) { /* private windows */ }
+  };
+  window.addEventListener("DOMContentLoaded", function restore() {
+    let scheme = null;
+    try { scheme = localStorage.getItem("layerscope-scheme"); } catch (error) { /* private windows */ }
+    if (!scheme) return;
+    const ready = () => (window.dash_clientside.set_props && document.getElementById("scheme") ? dash_clientside.set_props("provider", { forceColorScheme: scheme }) : setTimeout(ready, 20));
+    ready();
+  });
+
+  /* What the server does while a framework starts */
+  let polling = null;
+  scope.loading = {
+    begins(subject) {
+      scope.loading.done();
+      const asked = performance.now();
+      const query = "loading?model=" + encodeURIComponent(subject.model) + "&backend=" + encodeURIComponent(subject.backend);
+      document.body.classList.add("is-loading");
+      polling = setInterval(async () => {
+        if (performance.now() - asked < 200) return;
+        try {
+          const stage = await (await fetch(query)).json();
+          if (polling) document.querySelector(".loading").textContent = stage || "";
+        } catch (error) { /* the next answer will say that the server is gone */ }
+      }, 250);
+    },
+    done() {
+      clearInterval(polling);
+      if (polling) document.querySelector(".loading").textContent = "";
+      polling = null;
+      document.body.classList.remove("is-loading");
+    },
+  };
+
+  /* Full screen */
+  clientside.fullscreen = function () {
+    const id = JSON.parse(window.dash_clientside.callback_context.triggered[0].prop_id.split(".")[0]).panel;
+    if (!window.dash_clientside.callback_context.triggered[0].value) return;
+    toggle(document.querySelector('[data-panel="' + id + '"]'));
+  };
+  function toggle(panel) {
+    const large = panel.classList.toggle("is-fullscreen");
+    document.body.classList.toggle("has-fullscreen", large);
+    window.dispatchEvent(new Event("resize"));
+  }
+  window.addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && document.querySelector(".panel.is-fullscreen");
+    if (open) toggle(open);
+  });
+})();

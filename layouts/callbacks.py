@@ -1,0 +1,261 @@
+"""The fixed set of callbacks. Each parses, calls a pure function and returns; a new visualizer adds none."""
+
+import logging
+import secrets
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
+
+from ..datasets.base import DatasetError
+from ..datasets.samples import choose
+from ..drawing.ink import InkError, decode_ink
+from ..drawing.pipeline import Steps
+from . import ids
+from .answer import Request, answer
+from .arrangements import every_layer
+from .page import CANVAS_SIDE
+from .panel import panel_component
+from .pictures import Source, data_url, sample_image
+from .services import Services
+from .state import STEPS, Address, Known, Panel, Selected, parse_address
+from .uploads import uploaded
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Dash, services: Services) -> None:
+    """Registers every callback of the page with this app."""
+    _register_answer(app, services)
+    _register_address(app, services)
+    _register_panels(app, services)
+    _register_pictures(app, services)
+    _register_browser(app)
+
+
+def _register_answer(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.ANSWER, "data"),
+        Input(ids.INK, "data"),
+        Input(ids.SUBJECT, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.PANELS, "data"),
+        State(ids.SHOWN, "data"),
+    )
+    def answered(ink: Any, subject: Any, selection: Any, panels: Any, shown: Any) -> Any:
+        if not (subject and panels and ink):
+            raise PreventUpdate
+        request = Request(
+            model=subject["model"],
+            backend=subject["backend"],
+            source=Source.of(ink),
+            steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
+            selected=Selected(**(selection or {})),
+            panels=[Panel.of(entry) for entry in panels["panels"]],
+            shown=shown or {},
+            serial=ink.get("serial", 0),
+        )
+        return answer(services, request)
+
+
+def _register_address(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.MODEL, "value"),
+        Output(ids.BACKEND, "value"),
+        *[Output(ids.step(name), "checked") for name in STEPS],
+        Output(ids.SUBJECT, "data"),
+        Output(ids.SELECTION, "data"),
+        Output(ids.ARRANGEMENT, "data"),
+        Output(ids.PICTURE, "data"),
+        Output(ids.NOTICE_TEXT, "children"),
+        Output(ids.NOTICE, "hide"),
+        Input(ids.ADDRESS, "hash"),
+    )
+    def restored(fragment: str | None) -> Any:
+        wanted = parse_address(fragment or "", _known(services))
+        picture, notices = _picture_of(services, wanted)
+        subject = {"model": wanted.model, "backend": wanted.backend, "off": list(wanted.off)}
+        panels = None if wanted.panels is None else [panel.data for panel in wanted.panels]
+        for notice in notices:
+            log.warning("%s", notice)
+        return (
+            wanted.model,
+            wanted.backend,
+            *[name not in wanted.off for name in STEPS],
+            subject,
+            {"layer": wanted.selected.layer, "unit": wanted.selected.unit},
+            {"panels": panels},
+            picture,
+            " ".join(notices),
+            not notices,
+        )
+
+
+def _known(services: Services) -> Known:
+    return Known(
+        model=services.model,
+        models=list(services.models),
+        backend=services.default_backend,
+        backends=[backend.name for backend in services.backends],
+        visualizers=list(services.visualizers),
+        layers=lambda model: [layer.name for layer in services.layers(model)],
+    )
+
+
+def _picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
+    """What the canvas shows for an address, and every notice of the address and of the data."""
+    notices = list(wanted.notices)
+    try:
+        if wanted.sample:
+            return _sample_picture(services, *wanted.sample), notices
+        if wanted.ink:
+            picture = data_url(decode_ink(wanted.ink), CANVAS_SIDE)
+            return {"picture": picture, **Source(wanted.ink, label=wanted.label).data}, notices
+    except (DatasetError, InkError) as error:
+        notices.append(str(error))
+    return {"picture": None, **Source().data}, notices
+
+
+def _sample_picture(services: Services, digit: int, index: int) -> dict[str, Any]:
+    dataset, problem = services.samples
+    image = sample_image(dataset, (digit, index))
+    note = f"{dataset.title}: a {dataset.classes[digit]}, number {index} of {len(dataset.indices_of(digit)):,}."
+    return {
+        "picture": data_url(image.mean(axis=2).astype("uint8"), CANVAS_SIDE),
+        "note": f"{note} {problem}" if problem else note,
+        **Source(sample=(digit, index), label=digit).data,
+    }
+
+
+def _register_panels(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.GRID, "children"),
+        Output(ids.PANELS, "data"),
+        Output(ids.SHOWN, "data"),
+        Input(ids.SUBJECT, "data"),
+        Input(ids.ARRANGEMENT, "data"),
+        State(ids.PANELS, "data"),
+        State(ids.SHOWN, "data"),
+    )
+    def arranged(subject: Any, arrangement: Any, current: Any, shown: Any) -> Any:
+        if not (subject and arrangement):
+            raise PreventUpdate
+        rearranged = any(entry["prop_id"].startswith(ids.ARRANGEMENT) for entry in ctx.triggered)
+        if not rearranged and current and current["model"] == subject["model"]:
+            raise PreventUpdate
+        asked = arrangement["panels"]
+        if not rearranged and current and current["custom"]:
+            asked = current["panels"]
+        layers = services.layers(subject["model"], subject["backend"])
+        panels = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
+        children = [
+            panel_component(panel, services.visualizers[panel.visualizer], layers)
+            for panel in panels
+            if panel.visualizer in services.visualizers
+        ]
+        data = {"model": subject["model"], "custom": asked is not None, "panels": [panel.data for panel in panels]}
+        return children, data, {}
+
+    @app.callback(
+        Output(ids.ARRANGEMENT, "data", allow_duplicate=True),
+        Output(ids.ADD_PANEL, "value"),
+        Input(ids.ADD_PANEL, "value"),
+        Input(ids.EVERY_LAYER, "n_clicks"),
+        Input({"type": "remove", "panel": ALL}, "n_clicks"),
+        State(ids.PANELS, "data"),
+        prevent_initial_call=True,
+    )
+    def edited(added: str | None, _every: int | None, removed: list[int | None], current: Any) -> Any:
+        if ctx.triggered_id == ids.EVERY_LAYER:
+            return {"panels": None}, None
+        panels = current["panels"]
+        if ctx.triggered_id == ids.ADD_PANEL and added:
+            new = Panel(f"p{secrets.token_hex(3)}", added)
+            return {"panels": [new.data, *panels]}, None
+        if isinstance(ctx.triggered_id, dict) and any(removed):
+            return {"panels": [entry for entry in panels if entry["id"] != ctx.triggered_id["panel"]]}, no_update
+        raise PreventUpdate
+
+
+def _register_pictures(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.PICTURE, "data", allow_duplicate=True),
+        Output(ids.SAMPLE_INDEX, "value"),
+        Output(ids.DIGIT, "value"),
+        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Input(ids.DIGIT, "value"),
+        Input(ids.SAMPLE_INDEX, "value"),
+        Input(ids.SAMPLE_RANDOM, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def sampled(digit: str | None, index: Any, _clicks: int | None) -> Any:
+        if ctx.triggered_id == ids.SAMPLE_INDEX and (digit is None or not isinstance(index, int)):
+            raise PreventUpdate
+        try:
+            dataset, _problem = services.samples
+            chosen = int(digit) if digit is not None else secrets.randbelow(len(dataset.classes))
+            if ctx.triggered_id != ids.SAMPLE_INDEX:
+                index = secrets.randbelow(len(dataset.indices_of(chosen)))
+            choose(dataset, chosen, index)
+            return _sample_picture(services, chosen, index), index, str(chosen), "", True
+        except DatasetError as error:
+            log.warning("%s", error)
+            return no_update, no_update, no_update, str(error), False
+
+    @app.callback(
+        Output(ids.PICTURE, "data", allow_duplicate=True),
+        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Input(ids.UPLOAD, "contents"),
+        State(ids.UPLOAD, "filename"),
+        prevent_initial_call=True,
+    )
+    def opened(contents: str | None, name: str | None) -> Any:
+        if contents is None:
+            raise PreventUpdate
+        picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
+        return picture or no_update, fault, not fault
+
+
+def _register_browser(app: Dash) -> None:
+    """What needs no server: see assets/. Each name is a function of `window.dash_clientside.layerscope`."""
+
+    def clientside(name: str, *arguments: Any, **options: Any) -> None:
+        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
+
+    clientside("paint", Input(ids.ANSWER, "data"))
+    clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
+    clientside(
+        "collectSubject",
+        Output(ids.SUBJECT, "data", allow_duplicate=True),
+        Input(ids.MODEL, "value"),
+        Input(ids.BACKEND, "value"),
+        *[Input(ids.step(name), "checked") for name in STEPS],
+        State(ids.SUBJECT, "data"),
+        prevent_initial_call=True,
+    )
+    clientside(
+        "collectPanels",
+        Output(ids.PANELS, "data", allow_duplicate=True),
+        Input({"type": "layer", "panel": ALL}, "value"),
+        Input({"type": "setting", "panel": ALL, "name": ALL}, "value"),
+        Input({"type": "setting", "panel": ALL, "name": ALL}, "checked"),
+        State(ids.PANELS, "data"),
+        prevent_initial_call=True,
+    )
+    clientside(
+        "writeAddress",
+        Input(ids.INK, "data"),
+        Input(ids.SUBJECT, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.PANELS, "data"),
+    )
+    clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
+    clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
+    clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
+    clientside("clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)
+    clientside("copyLink", Input(ids.COPY_LINK, "n_clicks"), prevent_initial_call=True)
+    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
+    clientside("fullscreen", Input({"type": "fullscreen", "panel": ALL}, "n_clicks"), prevent_initial_call=True)
+

@@ -1,0 +1,54 @@
+"""Every component id of the page, in one place."""
+
+from typing import Literal
+
+ADDRESS = "address"
+INK = "ink"
+SUBJECT = "subject"
+SELECTION = "selection"
+ARRANGEMENT = "arrangement"
+PANELS = "panels"
+SHOWN = "shown"
+PICTURE = "picture"
+ANSWER = "answer"
+NOTICE = "notice"
+NOTICE_TEXT = "notice-text"
+
+MODEL = "model"
+BACKEND = "backend"
+BACKEND_MISSING = "backend-missing"
+SCHEME = "scheme"
+PROVIDER = "provider"
+COPY_LINK = "copy-link"
+
+CANVAS = "canvas"
+BRUSH = "brush"
+UNDO = "undo"
+REDO = "redo"
+CLEAR = "clear"
+UPLOAD = "upload"
+DIGIT = "digit"
+SAMPLE_INDEX = "sample-index"
+SAMPLE_RANDOM = "sample-random"
+SAMPLE_NEXT = "sample-next"
+
+GRID = "grid"
+ADD_PANEL = "add-panel"
+EVERY_LAYER = "every-layer"
+
+PanelPart = Literal["figure", "layer", "remove", "fullscreen"]
+
+
+def step(name: str) -> dict[str, str]:
+    """The switch of one step of the drawing pipeline."""
+    return {"type": "step", "step": name}
+
+
+def panel(part: PanelPart, name: str) -> dict[str, str]:
+    """One part of one panel."""
+    return {"type": part, "panel": name}
+
+
+def setting(panel_name: str, name: str) -> dict[str, str]:
+    """The control of one setting of one panel."""
+    return {"type": "setting", "panel": panel_name, "name": name}

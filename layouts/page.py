@@ -1,0 +1,260 @@
+"""The page's frame: header, drawing column, grid of panels. Everything in it is filled by the first answer."""
+
+from typing import Any
+
+import dash_canvas
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from ..backends.base import Backend
+from . import ids
+from .icons import icon
+from .services import Services
+from .state import STEPS
+
+CANVAS_SIDE = 320
+"""Pixels; fits a phone of 360 and is what a brush of 1 is measured by."""
+DEFAULT_BRUSH = 0.07
+
+THEME = {"primaryColor": "indigo", "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "defaultRadius": "md"}
+
+STAGES = {
+    "ink": ("Ink", "What you drew."),
+    "invert": ("Light on dark", "The network learnt light digits on black."),
+    "crop": ("Cropped", "The empty paper around is cut off."),
+    "scale": ("Scaled", "The longer side is brought to one size; nothing is stretched."),
+    "centre": ("Centred", "The centre of mass moves to the middle."),
+    "input": ("Input", "Exactly the numbers the network gets."),
+}
+
+
+def page(services: Services) -> Any:
+    """The whole page, without content."""
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id=ids.ADDRESS, refresh=False),
+            *[dcc.Store(id=name) for name in _STORES],
+            html.A("Skip to the panels", href="#", className="skip-link", id="skip-link"),
+            _header(services),
+            dmc.Alert(
+                html.Div(id=ids.NOTICE_TEXT), id=ids.NOTICE, hide=True, withCloseButton=True, color="red", variant="light",
+                title="That did not work", className="notice",
+            ),  # fmt: skip
+            html.Main(
+                [
+                    html.Div([_drawing(), _answer(), _pipeline()], className="column"),
+                    html.Div([_grid_header(services), html.Div(id=ids.GRID, className="grid")], className="panels"),
+                ],
+                className="page",
+            ),
+            html.Div(className="tooltip", role="status", hidden=True),
+        ],
+        id=ids.PROVIDER,
+        theme=THEME,
+        defaultColorScheme="auto",
+    )
+
+
+_STORES = (
+    ids.INK, ids.SUBJECT, ids.SELECTION, ids.ARRANGEMENT, ids.PANELS, ids.SHOWN, ids.PICTURE, ids.ANSWER,
+)  # fmt: skip
+
+
+def _header(services: Services) -> Any:
+    return html.Header(
+        [
+            html.Div([html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"),
+            html.Div(
+                [
+                    dmc.Select(
+                        id=ids.MODEL,
+                        data=[{"value": name, "label": title} for name, title in services.models.items()],
+                        value=services.model,
+                        allowDeselect=False,
+                        size="sm",
+                        **{"aria-label": "Model"},
+                    ),
+                    dmc.SegmentedControl(
+                        id=ids.BACKEND,
+                        data=[_backend_option(backend) for backend in services.backends],
+                        value=services.default_backend,
+                        size="sm",
+                        **{"aria-label": "Backend"},
+                    ),
+                ],
+                className="subject-pickers",
+            ),
+            html.Div(
+                [
+                    html.Span(className="loading", role="status", **{"aria-live": "polite"}),
+                    _tool("link", "Copy a link to exactly this view", ids.COPY_LINK),
+                    _tool("scheme", "Switch between light and dark", ids.SCHEME),
+                ],
+                className="header-tools",
+            ),
+            html.Div(
+                [html.Div(backend.missing) for backend in services.backends if backend.missing],
+                id=ids.BACKEND_MISSING,
+                className="backend-missing",
+            ),
+        ],
+        className="header",
+    )
+
+
+def _backend_option(backend: Backend) -> dict[str, Any]:
+    missing = backend.missing is not None
+    return {"value": backend.name, "label": f"{backend.title} (not installed)" if missing else backend.title, "disabled": missing}
+
+
+def _tool(name: str, label: str, id: str, **properties: Any) -> Any:
+    return dmc.Tooltip(
+        dmc.ActionIcon(icon(name), id=id, variant="default", size="lg", **{"aria-label": label}, **properties), label=label
+    )
+
+
+def _drawing() -> Any:
+    blank = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsYEnGAAAAABJRU5ErkJggg=="
+    return html.Section(
+        [
+            html.Div(
+                [
+                    dash_canvas.DashCanvas(
+                        id=ids.CANVAS,
+                        width=CANVAS_SIDE,
+                        height=CANVAS_SIDE,
+                        lineWidth=round(DEFAULT_BRUSH * CANVAS_SIDE),
+                        lineColor="#000000",
+                        image_content=blank,
+                        hide_buttons=["zoom", "pan", "line", "pencil", "rectangle", "undo", "select"],
+                    ),
+                    html.Div("Draw a digit here", className="invitation"),
+                ],
+                className="paper",
+                id="paper",
+                tabIndex="0",
+                **{"aria-label": "Drawing area. Draw a digit with mouse, finger or pen."},
+            ),
+            html.Div(
+                [
+                    _tool("undo", "Undo (Ctrl+Z)", ids.UNDO),
+                    _tool("redo", "Redo (Ctrl+Y)", ids.REDO),
+                    _tool("clear", "Clear (Delete)", ids.CLEAR),
+                    html.Label(
+                        [
+                            "Brush",
+                            dmc.Slider(
+                                id=ids.BRUSH, min=2, max=16, step=1, value=round(100 * DEFAULT_BRUSH), size="sm",
+                                label=None, className="brush", updatemode="drag", **{"aria-label": "Brush width, percent"},
+                            ),
+                        ],
+                        className="brush-label",
+                    ),
+                ],
+                className="tools",
+            ),
+            html.Div(
+                [
+                    dmc.Select(
+                        id=ids.DIGIT,
+                        data=[str(digit) for digit in range(10)],
+                        placeholder="Sample digit",
+                        clearable=False,
+                        size="sm",
+                        **{"aria-label": "Sample digit"},
+                    ),
+                    dmc.NumberInput(
+                        id=ids.SAMPLE_INDEX, min=0, step=1, size="sm", debounce=250, placeholder="number", allowDecimal=False,
+                        **{"aria-label": "Number of the sample"},
+                    ),
+                    _tool("random", "A random sample of this digit", ids.SAMPLE_RANDOM),
+                    dcc.Upload(
+                        _tool("upload", "Open an image: PNG, JPEG, WebP or GIF", "upload-button"),
+                        id=ids.UPLOAD,
+                        max_size=-1,
+                        multiple=False,
+                        className="upload",
+                        className_active="upload upload-active",
+                    ),
+                ],
+                className="samples",
+            ),
+            html.P(id="sample-note", className="note"),
+        ],
+        className="card drawing",
+        **{"aria-label": "Drawing"},
+    )
+
+
+def _answer() -> Any:
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.Div("–", className="digit"),
+                    html.Div(
+                        [
+                            html.Div("Draw a digit", className="verdict"),
+                            html.Div("The network answers while you draw.", className="confidence"),
+                        ]
+                    ),
+                ],
+                className="answer-top",
+                role="status",
+            ),
+            html.Div(className="bars"),
+            html.P(className="subject-note note"),
+        ],
+        className="card answer",
+        **{"aria-label": "Answer"},
+    )
+
+
+def _pipeline() -> Any:
+    return html.Section(
+        [
+            html.H2("From ink to input"),
+            html.Ol([_stage(name, *words) for name, words in STAGES.items()], className="stages"),
+        ],
+        className="card pipeline",
+        **{"aria-label": "From ink to input"},
+    )
+
+
+def _stage(name: str, title: str, explanation: str) -> Any:
+    switch = dmc.Switch(
+        id=ids.step(name), label=title, checked=True, size="xs", className="stage-switch"
+    )
+    return html.Li(
+        [
+            html.Canvas(width=28, height=28, className="stage-picture", **{"aria-hidden": "true"}),
+            html.Div(
+                [
+                    switch if name in STEPS else html.Div(title, className="stage-title"),
+                    html.Div(explanation, className="stage-explanation"),
+                    html.Div(className="stage-note"),
+                ]
+            ),
+        ],
+        **{"data-stage": name},
+    )
+
+
+def _grid_header(services: Services) -> Any:
+    choices = [{"value": name, "label": entry.title} for name, entry in services.visualizers.items()]
+    return html.Div(
+        [
+            html.H2(className="panels-title"),
+            dmc.Group(
+                [
+                    dmc.Select(
+                        id=ids.ADD_PANEL, data=choices, placeholder="Add a panel…", size="xs", value=None, clearable=False,
+                        **{"aria-label": "Add a panel"},
+                    ),
+                    dmc.Button("Every layer", id=ids.EVERY_LAYER, variant="default", size="xs"),
+                ],
+                gap="xs",
+            ),
+        ],
+        className="grid-header",
+    )  # fmt: skip

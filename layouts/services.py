@@ -1,0 +1,89 @@
+"""What the callbacks of one server share: opened models, sample images, registered visualizers. All safe to lose."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+from ..backends import backends
+from ..backends.base import Backend, BackendError, Model
+from ..backends.opening import ModelPool
+from ..datasets.base import Dataset
+from ..datasets.samples import samples_or_digits
+from ..models.bundled import BUNDLED
+from ..models.layers import LayerInfo
+from ..visualizers.contract import Visualizer
+from ..visualizers.registry import registered
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Shared by all browsers; holds nothing that belongs to one of them.
+
+    Attributes:
+        model: the model a page without an address shows.
+        backend: likewise; the first installed one when empty.
+        data: folder with the user's data, where there is one.
+    """
+
+    model: str
+    backend: str = ""
+    data: Path | None = None
+    pool: ModelPool = field(default_factory=ModelPool)
+    _lock: Lock = field(default_factory=Lock)
+
+    @cached_property
+    def visualizers(self) -> Mapping[str, Visualizer]:
+        """Every registered visualizer by name."""
+        return registered()
+
+    @cached_property
+    def backends(self) -> Sequence[Backend]:
+        """Every backend, installed or not."""
+        return backends()
+
+    @property
+    def default_backend(self) -> str:
+        """The backend a page without an address uses."""
+        usable = [backend.name for backend in self.backends if backend.missing is None]
+        return self.backend or next(iter(usable), self.backends[0].name)
+
+    @cached_property
+    def models(self) -> Mapping[str, str]:
+        """Name → title of every model that can be chosen."""
+        titles = {name: architecture.title for name, architecture in BUNDLED.items()}
+        return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
+
+    def open(self, model: str, backend: str) -> Model:
+        """The model, opened when first asked for.
+
+        Raises:
+            BackendError: there is no such model or backend, or it cannot be opened; the message says what to do.
+        """
+        missing = next((entry.missing for entry in self.backends if entry.name == backend), None)
+        if missing and all(entry.missing for entry in self.backends):
+            raise BackendError(" ".join(str(entry.missing) for entry in self.backends))
+        return self.pool.get(model, backend)
+
+    def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:
+        """The layers of a model; those of a bundled one are known without opening it."""
+        if model in BUNDLED:
+            return BUNDLED[model].infos
+        return self.open(model, backend or self.default_backend).layers
+
+    @property
+    def samples(self) -> tuple[Dataset, str | None]:
+        """The images to choose from, and what is wrong with the user's own where they cannot be read."""
+        with self._lock:
+            return self._samples
+
+    @cached_property
+    def _samples(self) -> tuple[Dataset, str | None]:
+        dataset, problem = samples_or_digits(self.data)
+        if problem:
+            log.error("%s", problem)
+        return dataset, problem

@@ -1,0 +1,137 @@
+"""What the browser remembers, as typed values: parsed from its stores and from the address, with every fault in words.
+
+The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`, `label`,
+`layer`, `unit`, and `panels` (JSON) where the panels are not the default ones.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+STEPS = ("invert", "crop", "scale", "centre")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The layer and unit that every panel without a layer of its own shows."""
+
+    layer: str | None = None
+    unit: int | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A visualizer placed on the page. `layer` None follows the selection."""
+
+    id: str
+    visualizer: str
+    layer: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Panel":
+        """A panel as a store or the address describes it."""
+        return cls(str(data["id"]), str(data["visualizer"]), data.get("layer"), dict(data.get("settings") or {}))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The panel as a store keeps it."""
+        return {"id": self.id, "visualizer": self.visualizer, "layer": self.layer, "settings": dict(self.settings)}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an address may name."""
+
+    model: str
+    models: Sequence[str]
+    backend: str
+    backends: Sequence[str]
+    visualizers: Sequence[str]
+    layers: Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a link asks for, cleared of what does not exist; `notices` says what that was."""
+
+    model: str
+    backend: str
+    off: tuple[str, ...] = ()
+    ink: str | None = None
+    sample: tuple[int, int] | None = None
+    label: int | None = None
+    selected: Selected = Selected()
+    panels: tuple[Panel, ...] | None = None
+    notices: tuple[str, ...] = ()
+
+
+def parse_address(fragment: str, known: Known) -> Address:
+    """Reads the part of the address after `#`; whatever is not known is left out and named in `notices`."""
+    given = {key: values[-1] for key, values in parse_qs(fragment.lstrip("#")).items()}
+    notices: list[str] = []
+    model = _one_of(given.get("model"), known.models, known.model, "model", notices)
+    backend = _one_of(given.get("backend"), known.backends, known.backend, "backend", notices)
+    layer = _layer(given.get("layer"), model, known, notices)
+    return Address(
+        model=model,
+        backend=backend,
+        off=tuple(name for name in given.get("off", "").split(",") if name in STEPS),
+        ink=given.get("ink"),
+        sample=_sample(given.get("sample"), notices),
+        label=_number(given.get("label"), "label", notices),
+        selected=Selected(layer, _number(given.get("unit"), "unit", notices) if layer else None),
+        panels=_panels(given.get("panels"), known, notices),
+        notices=tuple(notices),
+    )
+
+
+def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
+    if value is None or value in options:
+        return value or default
+    notices.append(f"The address names an unknown {word}, {value!r}; there are {', '.join(options)}. Showing {default}.")
+    return default
+
+
+def _layer(name: str | None, model: str, known: Known, notices: list[str]) -> str | None:
+    if name is None or name in known.layers(model):
+        return name
+    notices.append(f"The address names an unknown layer, {name!r}; {model} has {', '.join(known.layers(model))}.")
+    return None
+
+
+def _number(text: str | None, word: str, notices: list[str]) -> int | None:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 7:
+        return int(text)
+    notices.append(f"The address gives a {word} that is not a whole number: {text!r}.")
+    return None
+
+
+def _sample(text: str | None, notices: list[str]) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    digit, dot, index = text.partition(".")
+    if dot and digit.isdigit() and index.isdigit() and len(text) < 12:
+        return int(digit), int(index)
+    notices.append(f"The address names a sample as digit.index, such as 5.12. Received: {text!r}.")
+    return None
+
+
+def _panels(text: str | None, known: Known, notices: list[str]) -> tuple[Panel, ...] | None:
+    if text is None:
+        return None
+    try:
+        panels = tuple(Panel.of({"id": f"p{index}", **entry}) for index, entry in enumerate(json.loads(text)))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        notices.append("The address describes its panels in a way that cannot be read; showing the default ones.")
+        return None
+    for panel in panels:
+        if panel.visualizer not in known.visualizers:
+            notices.append(
+                f"The address names an unknown panel, {panel.visualizer!r}; there are {', '.join(known.visualizers)}."
+            )
+    return tuple(panel for panel in panels if panel.visualizer in known.visualizers)

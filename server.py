@@ -1,0 +1,108 @@
+"""Wires the parts together: `create_app` for any WSGI server, `serve` for one of our own. Owns no state."""
+
+import errno
+import logging
+import socket
+import sys
+from pathlib import Path
+
+from dash import Dash
+from flask import jsonify, request
+from layerscope.layouts.callbacks import register
+from layerscope.layouts.page import page
+from layerscope.layouts.services import Services
+from layerscope.models.bundled import DEFAULT
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+
+
+class ServeError(Exception):
+    """The server cannot start; the message is one sentence for the user."""
+
+
+def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None) -> Dash:
+    """The dashboard as a Dash app; `create_app().server` is a WSGI application.
+
+    Args:
+        model: what a page without an address shows: a bundled name, a file, or `package.module:attribute`.
+        backend: `keras` or `pytorch`; the first installed one when empty.
+        data: folder with MNIST; the user's cache and the bundled digits are looked at otherwise.
+    """
+    services = Services(model=model, backend=backend, data=data)
+    app = Dash(
+        "layerscope",
+        title="Layerscope",
+        update_title=None,
+        assets_folder=str(Path(__file__).parent / "layouts" / "assets"),
+        suppress_callback_exceptions=True,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = page(services)
+    register(app, services)
+
+    @app.server.get("/loading")
+    def loading() -> object:
+        """What the server is doing for a model that is being opened, in words."""
+        return jsonify(services.pool.stage(request.args.get("model", ""), request.args.get("backend", "")))
+
+    return app
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8050,
+    model: str = DEFAULT,
+    backend: str | None = None,
+    data: Path | None = None,
+    home: Path | None = None,
+    debug: bool = False,
+) -> None:
+    """Serves the dashboard until interrupted, and prints its address once it can really answer.
+
+    Raises:
+        ServeError: the address cannot be listened on; the message says why and what to do.
+    """
+    from waitress.server import create_server
+
+    listener = _listen(host, port)
+    app = create_app(model, backend or "", data)
+    # Dash's very first requests race with one another; this one is over before anybody else can ask.
+    app.server.test_client().get("/")
+    server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
+    log.info("Serving %s on %s:%s", model, host, listener.getsockname()[1])
+    print(f"Layerscope is ready: http://{host}:{listener.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ServeError(
+                f"Port {port} on {host} is in use; end the other program or choose another port with --port."
+            ) from error
+        raise ServeError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    return listener
+
+
+def main() -> int:
+    """`python server.py` is `layerscope serve`."""
+    from layerscope.cli import main as command_line
+
+    return command_line(["serve", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
