@@ -9,6 +9,7 @@ from ..models.weights import initial_weights
 from .base import Backend, Model, Weights
 from .checked import fitting
 from .missing import sentence_if_missing, start
+from .operations import Operation
 
 
 class PyTorchBackend(Backend):
@@ -25,7 +26,7 @@ class PyTorchBackend(Backend):
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         start(self, "torch")
         from .pytorch_layers import module_for
-        from .pytorch_model import Operation, PyTorchModel
+        from .pytorch_model import PyTorchModel
 
         if weights is None:
             weights = initial_weights(architecture, seed)

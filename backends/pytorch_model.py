@@ -1,8 +1,7 @@
-"""One opened PyTorch network: an ordered list of operations that we call ourselves, so nothing has to be hooked."""
+"""One opened PyTorch network."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,8 @@ from torch.nn import functional
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights, read_only
 from .checked import CheckedModel, Scales
+from .operations import Operation, run
 from .pytorch_layers import canonical
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One call: what is called on the results of which earlier operations. Not every result needs to be a layer."""
-
-    name: str
-    call: Callable[..., Any]
-    inputs: tuple[str, ...]
 
 
 class PyTorchModel(CheckedModel):
@@ -53,7 +44,7 @@ class PyTorchModel(CheckedModel):
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         with torch.inference_mode():
-            values = self._run(self._operations, self._given(images), layers, self._factors(scales))
+            values = self._run(self._given(images), layers, scales)
             return {name: _handed_out(values[name]) for name in layers}
 
     def _backward(
@@ -61,31 +52,18 @@ class PyTorchModel(CheckedModel):
     ) -> dict[str, Array]:
         with torch.enable_grad():
             given = self._given(images).requires_grad_()
-            values = self._run(self._operations, given, [target, *layers], self._factors(scales), apart=True)
+            values = self._run(given, [target, *layers], scales, alias=lambda value: value.view_as(value))
             found = torch.autograd.grad(
                 values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
             )
             return {name: _handed_out(gradient.detach()) for name, gradient in zip(layers, found, strict=True)}
 
     def _run(
-        self,
-        operations: Sequence[Operation],
-        images: Tensor,
-        layers: Sequence[str],
-        factors: Mapping[str, Tensor],
-        apart: bool = False,
+        self, images: Tensor, layers: Sequence[str], scales: Scales, alias: Callable[[Tensor], Tensor] | None = None
     ) -> dict[str, Any]:
-        """Results by name, as far as the named layers need; `apart` gives each layer a tensor of its own."""
-        values: dict[str, Any] = {operations[0].name: images}
-        for operation in operations[: 1 + max(self._position[name] for name in layers)]:
-            inputs = [values[name] for name in operation.inputs]
-            value = operation.call(*inputs) if inputs else images
-            if operation.name in factors:
-                value = value * factors[operation.name]
-            elif apart and any(value is taken for taken in inputs):
-                value = value.view_as(value)
-            values[operation.name] = value
-        return values
+        """Results by name, as far as the named layers need."""
+        last = max(self._position[name] for name in layers)
+        return run(self._operations[: last + 1], images, self._factors(scales), alias)
 
     def _given(self, array: Array) -> Tensor:
         """A tensor in PyTorch's order of axes that shares no memory with the array."""
@@ -129,7 +107,7 @@ class PyTorchModel(CheckedModel):
         logits: str,
     ) -> Step:
         wanted = torch.from_numpy(labels).to(self._device)
-        guesses = self._run(self._training, self._given(images), [logits], {})[logits]
+        guesses = run(self._training[: self._position[logits] + 1], self._given(images), {})[logits]
         loss = functional.cross_entropy(guesses, wanted, label_smoothing=optimiser.label_smoothing)
         group = updates.param_groups[0]
         try:

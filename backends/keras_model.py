@@ -1,0 +1,119 @@
+"""One opened Keras network, compiled once into a function that returns every layer."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..models.layers import LayerInfo
+from .base import Array, Capability, Optimiser, Step, Weights, read_only
+from .checked import CheckedModel, Scales
+from .keras_layers import canonical
+from .keras_training import training_step
+from .operations import Operation, run
+
+
+class KerasModel(CheckedModel):
+    """Each function is compiled when first needed, for any number of images, and never again."""
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        keras_layers: Mapping[str, Any],
+        layers: Sequence[LayerInfo],
+        *,
+        name: str,
+        classes: Sequence[str] | None = None,
+        lacks: Iterable[Capability] = (),
+    ) -> None:
+        """Takes over operations whose calls take `training`, and the Keras layer behind each layer's name."""
+        super().__init__(name=name, backend="keras", layers=layers, classes=classes, lacks=lacks)
+        self._operations = tuple(replace(each, call=partial(each.call, training=False)) for each in operations)
+        self._training = tuple(replace(each, call=partial(each.call, training=True)) for each in operations)
+        self._keras_layers = dict(keras_layers)
+        self._images = tf.TensorSpec((None, *self.input_shape), tf.float32)
+        self._units = {info.name: tf.TensorSpec((info.units,), tf.float32) for info in self.layers}
+        self._compiled: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self._compiling = Lock()
+
+    def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
+        given = np.array(images)
+        names = self._answered(layers)
+        if scales:
+            function = self._function("edited", *names)
+            found = function(tf.constant(given), self._all_scales(scales))
+        else:
+            found = self._function("plain", *names)(tf.constant(given))
+        results = dict(zip(names, found, strict=True))
+        return {name: read_only(results[name].numpy()) for name in layers}
+
+    def _backward(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        function = self._function("gradients", target)
+        found = function(tf.constant(images), tf.constant(direction), self._all_scales(scales))
+        results = dict(zip(self._everything, found, strict=True))
+        return {name: read_only(results[name].numpy()) for name in layers}
+
+    def _answered(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """All layers, unless only the last ones are asked for, so that many images need little memory."""
+        ends = self._everything[-2:]
+        return ends if set(layers) <= set(ends) else self._everything
+
+    def _all_scales(self, scales: Scales) -> dict[str, Any]:
+        whole = {info.name: np.ones(info.units, np.float32) for info in self.layers} | dict(scales)
+        return {name: tf.constant(scale) for name, scale in whole.items()}
+
+    def _function(self, use: str, *names: str) -> Callable[..., Any]:
+        key = (use, *names)
+        if key not in self._compiled:
+            with self._compiling:
+                if key not in self._compiled:
+                    self._compiled[key] = self._compile(use, names)
+        return self._compiled[key]
+
+    def _compile(self, use: str, names: Sequence[str]) -> Callable[..., Any]:
+        if use == "gradients":
+            output = tf.TensorSpec((None, *self._infos[names[0]].output_shape), tf.float32)
+
+            def gradients(images: Any, direction: Any, scales: Any) -> list[Any]:
+                values = run(self._operations, tf.identity(images), scales, alias=tf.identity)
+                inputs = [values[name] for name in self._everything]
+                found = tf.gradients(values[names[0]], inputs, direction, unconnected_gradients="zero")
+                return list(found)
+
+            return self._concrete(gradients, self._images, output, self._units)
+
+        def forward(images: Any, scales: Any = None) -> list[Any]:
+            values = run(self._operations, images, scales or {})
+            return [values[name] for name in names]
+
+        return self._concrete(forward, self._images, *([self._units] if use == "edited" else []))
+
+    @staticmethod
+    def _concrete(function: Callable[..., Any], *specs: Any) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = tf.function(function, autograph=False).get_concrete_function(*specs)
+        return compiled
+
+    def _read(self, layer: str) -> Mapping[str, Array]:
+        return {name: weight.numpy() for name, weight in canonical(self._keras_layers[layer]).items()}
+
+    def _write(self, weights: Weights) -> None:
+        for layer, named in weights.items():
+            for name, weight in canonical(self._keras_layers[layer]).items():
+                weight.assign(named[name])
+
+    def _steps(
+        self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
+    ) -> Iterator[Step]:
+        weights = [w.value for layer in self._keras_layers.values() for w in layer.trainable_weights]
+        step = training_step(lambda images: run(self._training, images, {})[logits], weights, optimiser)
+        compiled = self._concrete(step, self._images, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32))
+        for rate, images, labels in batches:
+            loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
+            yield Step(float(loss), float(accuracy))

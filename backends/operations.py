@@ -1,0 +1,68 @@
+"""A network as a list of calls that we make ourselves: nothing has to be hooked, and nothing is left behind."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ..models.layers import LayerInfo, Shape
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call: what is called on the results of which earlier operations. Not every result has to be a layer's."""
+
+    name: str
+    call: Callable[..., Any]
+    inputs: tuple[str, ...]
+
+
+def run(
+    operations: Sequence[Operation],
+    images: Any,
+    factors: Mapping[str, Any],
+    alias: Callable[[Any], Any] | None = None,
+) -> dict[str, Any]:
+    """The result of every operation by name; the first one's are the images.
+
+    Args:
+        operations: in an order in which each reads only earlier ones.
+        images: a tensor in the framework's order of axes.
+        factors: operation name → what its result is multiplied by.
+        alias: gives an operation that hands its input through a tensor of its own.
+    """
+    values = {operations[0].name: images}
+    for operation in operations:
+        taken = [values[name] for name in operation.inputs]
+        value = operation.call(*taken) if taken else images
+        if operation.name in factors:
+            value = value * factors[operation.name]
+        elif alias and any(value is each for each in taken):
+            value = alias(value)
+        values[operation.name] = value
+    return values
+
+
+def describe(
+    name: str,
+    kind: str,
+    inputs: Sequence[str],
+    output_shape: Shape,
+    weight_shapes: Mapping[str, Shape],
+    settings: Mapping[str, Any],
+) -> LayerInfo:
+    """The layer of a user's own network, with its numbers counted."""
+    parameters = sum(prod(shape) for shape in weight_shapes.values())
+    multiply_adds = prod(output_shape) if kind == "batchnorm" else 0
+    if "kernel" in weight_shapes:
+        multiply_adds = prod(output_shape[:-1]) * prod(weight_shapes["kernel"])
+    return LayerInfo(
+        name=name,
+        kind=kind,
+        inputs=tuple(inputs),
+        output_shape=output_shape,
+        weight_shapes=weight_shapes,
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        settings=settings,
+    )
