@@ -220,6 +220,14 @@ class Backend(ABC):
         """Why it cannot be used, as a sentence with the way out; None when it looks installed. Imports nothing."""
 
     @abstractmethod
+    def start(self) -> None:
+        """Imports the framework now, which takes seconds, rather than when the first model is opened.
+
+        Raises:
+            BackendMissing: the framework is not there.
+        """
+
+    @abstractmethod
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         """A model of a description, with the given weights or with fresh ones drawn from the seed.
 
@@ -240,6 +248,10 @@ class Backend(ABC):
     @abstractmethod
     def reads(self, path: Path) -> bool:
         """Whether `open` takes files like this one, judged by name alone."""
+
+    def takes(self, source: Any) -> bool:
+        """Whether `open` takes objects of this type, judged without importing the framework."""
+        return False
 
 
 def read_only(array: Any) -> Array:

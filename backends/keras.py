@@ -10,7 +10,7 @@ from ..models.architecture import Architecture
 from ..models.weights import initial_weights
 from .base import Backend, BackendError, Model, Weights
 from .checked import fitting
-from .missing import sentence_if_missing, start
+from .missing import comes_from, import_framework, sentence_if_missing
 from .operations import Operation
 
 
@@ -25,8 +25,28 @@ class KerasBackend(Backend):
     def missing(self) -> str | None:
         return sentence_if_missing(self, "tensorflow") or sentence_if_missing(self, "keras")
 
+    def start(self) -> None:
+        """Imports PyTorch first where it is installed: after TensorFlow, its import may crash the process."""
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with suppress(Exception):
+            import torch  # noqa: F401
+        import_framework(self, "tensorflow")
+        import_framework(self, "keras")
+        import keras
+        import tensorflow
+
+        for gpu in tensorflow.config.list_physical_devices("GPU"):
+            with suppress(RuntimeError):
+                tensorflow.config.experimental.set_memory_growth(gpu, True)
+        if keras.backend.backend() != "tensorflow":
+            raise BackendError(
+                "Layerscope runs Keras on TensorFlow; set the environment variable KERAS_BACKEND=tensorflow. "
+                f"Received: {keras.backend.backend()}"
+            )
+
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
-        self._start()
+        self.start()
         from .keras_layers import calling, layer_for
         from .keras_model import KerasModel
 
@@ -43,7 +63,7 @@ class KerasBackend(Backend):
         return model
 
     def open(self, source: Any, name: str = "", classes: Sequence[str] | None = None) -> Model:
-        self._start()
+        self.start()
         from .keras_open import follow
 
         return follow(source, name, classes)
@@ -51,22 +71,5 @@ class KerasBackend(Backend):
     def reads(self, path: Path) -> bool:
         return path.suffix in {".keras", ".h5"}
 
-    def _start(self) -> None:
-        """Imports PyTorch first where it is installed: after TensorFlow, its import may crash the process."""
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with suppress(Exception):
-            import torch  # noqa: F401
-        start(self, "tensorflow")
-        start(self, "keras")
-        import keras
-        import tensorflow
-
-        for gpu in tensorflow.config.list_physical_devices("GPU"):
-            with suppress(RuntimeError):
-                tensorflow.config.experimental.set_memory_growth(gpu, True)
-        if keras.backend.backend() != "tensorflow":
-            raise BackendError(
-                "Layerscope runs Keras on TensorFlow; set the environment variable KERAS_BACKEND=tensorflow. "
-                f"Received: {keras.backend.backend()}"
-            )
+    def takes(self, source: Any) -> bool:
+        return comes_from(source, "keras")

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from .base import Backend, BackendMissing
 
@@ -18,7 +19,7 @@ def sentence_if_missing(backend: Backend, module: str) -> str | None:
     return None
 
 
-def start(backend: Backend, module: str) -> None:
+def import_framework(backend: Backend, module: str) -> None:
     """Imports a framework.
 
     Raises:
@@ -35,6 +36,11 @@ def start(backend: Backend, module: str) -> None:
         )
         raise BackendMissing(_broken[module]) from error
     _broken.pop(module, None)
+
+
+def comes_from(source: Any, package: str) -> bool:
+    """Whether an object is of a type, or of a descendant of a type, that a package defines."""
+    return any(each.__module__.partition(".")[0] == package for each in type(source).__mro__)
 
 
 def _command(backend: Backend) -> str:

@@ -8,7 +8,7 @@ from ..models.architecture import Architecture
 from ..models.weights import initial_weights
 from .base import Backend, Model, Weights
 from .checked import fitting
-from .missing import sentence_if_missing, start
+from .missing import comes_from, import_framework, sentence_if_missing
 from .operations import Operation
 
 
@@ -23,8 +23,11 @@ class PyTorchBackend(Backend):
     def missing(self) -> str | None:
         return sentence_if_missing(self, "torch")
 
+    def start(self) -> None:
+        import_framework(self, "torch")
+
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
-        start(self, "torch")
+        self.start()
         from .pytorch_layers import module_for
         from .pytorch_model import PyTorchModel
 
@@ -41,10 +44,13 @@ class PyTorchBackend(Backend):
         return model
 
     def open(self, source: Any, name: str = "", classes: Sequence[str] | None = None) -> Model:
-        start(self, "torch")
+        self.start()
         from .pytorch_open import follow
 
         return follow(source, name, classes)
 
     def reads(self, path: Path) -> bool:
         return path.suffix == ".pt2"
+
+    def takes(self, source: Any) -> bool:
+        return comes_from(source, "torch")
