@@ -1,0 +1,126 @@
+"""Uploaded pictures as ink."""
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .ink import SIZE
+from .resample import fitted_size
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+LARGEST_FILE = 10 * 2**20
+"""Bytes."""
+LARGEST_PICTURE = 40_000_000
+"""Pixels; asked of the header, before anything is unpacked."""
+WAY_OUT = "choose a PNG, JPEG, WebP or GIF picture"
+
+_OTHERS = {
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+    b"<?xml": "SVG or other XML",
+    b"\0\0\1\0": "icon",
+}
+
+
+class UploadError(ValueError):
+    """A file that cannot become ink; the message is one sentence meant for the user."""
+
+
+def read_upload(content: bytes, name: str = "") -> NDArray[np.float32]:
+    """A picture file as ink: grey, upright, on white where it is transparent, the first frame where it moves.
+
+    A larger picture is reduced to fit, a smaller one enlarged by a whole number of times, so that none of its pixels is
+    blurred; what is left of the square has the colour of the picture's own border.
+
+    Args:
+        content: the file's bytes: PNG, JPEG, WebP or GIF.
+        name: the file's name, for messages.
+
+    Returns:
+        float32 `(140, 140)` in [0, 1].
+
+    Raises:
+        UploadError: not such a file, empty, damaged, or too large; one sentence says which.
+    """
+    name = name or "The upload"
+    if not content:
+        raise UploadError(f"{name} is an empty file; {WAY_OUT}.")
+    if len(content) > LARGEST_FILE:
+        raise UploadError(
+            f"{name} is too large; files up to {LARGEST_FILE // 2**20} MB can be read. "
+            f"Received: {len(content) / 2**20:.1f} MB"
+        )
+    return _on_square(_grey(_decoded(content, name)))
+
+
+def _decoded(content: bytes, name: str) -> Image.Image:
+    """The first frame, upright, with its pixels read."""
+    try:
+        image = _opened(content)
+        if image.width * image.height > LARGEST_PICTURE:
+            raise _too_many(name, f"{image.width}×{image.height}")
+        if image.format == "JPEG":
+            image.draft("RGB", (4 * SIZE, 4 * SIZE))
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except UploadError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many(name, str(error)) from error
+    except UnidentifiedImageError as error:
+        raise UploadError(f"{name} {_what_it_is(content)}; {WAY_OUT}.") from error
+    except Exception as error:  # On damaged files the decoders raise errors of every kind.
+        raise UploadError(f"{name} is damaged or incomplete; save it again, or {WAY_OUT}. Received: {error}") from error
+
+
+def _opened(content: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(BytesIO(content), formats=FORMATS)
+
+
+def _too_many(name: str, received: str) -> UploadError:
+    megapixels = LARGEST_PICTURE // 1_000_000
+    return UploadError(
+        f"{name} has too many pixels; pictures up to {megapixels} megapixels can be read. Received: {received}"
+    )
+
+
+def _what_it_is(content: bytes) -> str:
+    known = next((name for start, name in _OTHERS.items() if content.startswith(start)), None)
+    if content[4:8] == b"ftyp":
+        known = "HEIC or other film"
+    return f"is a file of another kind ({known})" if known else "is not a picture that can be read"
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Brightness in bytes, transparency on white."""
+    if image.mode.startswith("I"):  # 16 bits; Pillow would clip instead of scale.
+        return Image.fromarray((np.asarray(image, np.int64) // 257).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
+    return image.convert("RGB").convert("L")
+
+
+def _on_square(image: Image.Image) -> NDArray[np.float32]:
+    """The picture in the middle of a square of its border's colour."""
+    longest = max(image.size)
+    if longest > SIZE:
+        height, width = fitted_size((image.height, image.width), SIZE, SIZE)
+        image = image.resize((width, height), Image.Resampling.BOX)
+    else:
+        times = SIZE // longest
+        image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    picture = np.asarray(image, np.float32) / np.float32(255)
+    border = np.concatenate((picture[0], picture[-1], picture[:, 0], picture[:, -1]))
+    square = np.full((SIZE, SIZE), np.median(border), np.float32)
+    top, left = (SIZE - image.height) // 2, (SIZE - image.width) // 2
+    square[top : top + image.height, left : left + image.width] = picture
+    return square
