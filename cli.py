@@ -40,12 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="layerscope", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"layerscope {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
 
     serve = commands.add_parser("serve", help="open the page")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8050, help="port; 0 takes a free one (default: %(default)s)")
-    serve.add_argument("--model", default=DEFAULT, metavar="NAME", help="network to begin with (default: %(default)s)")
+    serve.add_argument(
+        "--model",
+        default=DEFAULT,
+        metavar="NAME",
+        help="what to look at first: a bundled network, a file, or package.module:attribute (default: %(default)s)",
+    )
     serve.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
     _add_data(serve)
     serve.add_argument("--home", type=Path, metavar="DIR", help="where runs and the log go (default: your data folder)")
@@ -54,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="list the bundled networks")
     models.set_defaults(run=_models)
+    backends = commands.add_parser("backends", help="list the frameworks, and how to install what is missing")
+    backends.set_defaults(run=_backends)
+    visualizers = commands.add_parser("visualizers", help="list the views, and plugins that could not be taken")
+    visualizers.set_defaults(run=_visualizers)
     return parser
 
 
@@ -80,9 +89,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     set_up_logging(arguments.debug, home)
 
     from .backends.base import BackendError
+    from .backends.opening import unknown
+    from .backends.registry import backend
     from .server import ServeError, serve
 
     with _sentences_for(BackendError, ServeError):
+        if arguments.backend:
+            backend(arguments.backend)
+        if not (arguments.model in BUNDLED or ":" in arguments.model or Path(arguments.model).is_file()):
+            raise unknown(arguments.model)
         serve(
             host=arguments.host,
             port=arguments.port,
@@ -101,6 +116,31 @@ def _models(arguments: argparse.Namespace) -> int:
         for name, net in BUNDLED.items()
     ]
     _print_table(("name", "title", "input", ">layers", ">parameters"), rows)
+    return 0
+
+
+def _backends(arguments: argparse.Namespace) -> int:
+    from .backends.base import BackendError
+    from .backends.registry import backends
+
+    set_up_logging()
+    with _sentences_for(BackendError):
+        rows = [(entry.name, entry.title, entry.missing or "installed") for entry in backends()]
+    _print_table(("name", "title", "state"), rows)
+    return 0
+
+
+def _visualizers(arguments: argparse.Namespace) -> int:
+    from .visualizers.registry import problems, registered
+
+    set_up_logging()
+    rows = [
+        (name, entry.title, ", ".join(sorted(need.value for need in entry.needs)))
+        for name, entry in registered().items()
+    ]
+    _print_table(("name", "title", "needs"), rows)
+    for problem in problems():
+        log.warning("Visualizer %r was left out. %s", problem.name, problem.reason)
     return 0
 
 
@@ -126,7 +166,7 @@ class Sentence(logging.Formatter):
         return f"layerscope: {record.getMessage()}"
 
 
-def set_up_logging(debug: bool, home: Path | None = None) -> None:
+def set_up_logging(debug: bool = False, home: Path | None = None) -> None:
     """Sends warnings to the terminal in one sentence each, and everything with tracebacks to a file that rotates.
 
     Args:

@@ -1,0 +1,132 @@
+"""The command line as a user meets it: real processes, their output and their exit status."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import layerscope
+import pytest
+from layerscope.models.bundled import BUNDLED
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `layerscope …` in an empty folder, with nothing of the user's own."""
+
+    def call(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "XDG"))}
+        environment = {**kept, "HOME": str(tmp_path), **variables}
+        command = [sys.executable, "-m", "layerscope", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+    return call
+
+
+def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """A fault: status 2, and nothing but one sentence on the terminal."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert re.fullmatch(r"layerscope: [^\n]*\n", result.stderr), result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+def test_help_names_every_command(run: Run) -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    for command in ("serve", "models", "backends", "visualizers", "evaluate", "download"):
+        assert re.search(rf"^ +{command} ", result.stdout, re.M), result.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from layerscope.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    )
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "layerscope.cli" in modules
+    assert not {"numpy", "dash", "flask", "plotly", "rich", "scipy", "keras", "torch"} & set(modules)
+
+
+def test_installed_command_is_the_same_program() -> None:
+    command = Path(sys.executable).parent / "layerscope"
+    result = subprocess.run([command, "--version"], capture_output=True, text=True)
+    assert result.stdout == f"layerscope {layerscope.__version__}\n"
+
+
+def test_models_are_listed_without_a_framework(run: Run) -> None:
+    result = run("models")
+    assert result.returncode == 0
+    for name, network in BUNDLED.items():
+        line = next(line for line in result.stdout.splitlines() if line.split()[:1] == [name])
+        assert network.title in line
+        assert f"{network.parameters:,}" in line
+
+
+def test_backends_are_listed_with_their_state(run: Run) -> None:
+    result = run("backends")
+    assert result.returncode == 0
+    for name, title in (("keras", "Keras"), ("pytorch", "PyTorch")):
+        assert re.search(rf"^ +{name} +{title} +(installed|{title} is not)", result.stdout, re.M), result.stdout
+
+
+def test_visualizers_are_listed_with_what_they_need(run: Run) -> None:
+    result = run("visualizers")
+    assert result.returncode == 0
+    assert re.search(r"^ +feature_maps +Feature maps +a layer, an image *$", result.stdout, re.M), result.stdout
+
+
+def test_a_visualizer_that_cannot_be_taken_is_named_with_the_reason(run: Run, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin-1.dist-info"
+    plugin.mkdir()
+    (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
+    (plugin / "entry_points.txt").write_text("[layerscope.visualizers]\nmoods = plugin:moods\n")
+    (tmp_path / "plugin.py").write_text("raise RuntimeError('no moods today')\n")
+    result = run("visualizers", PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0
+    assert "feature_maps" in result.stdout
+    assert result.stderr == "layerscope: Visualizer 'moods' was left out. RuntimeError: no moods today\n"
+
+
+def test_an_unknown_backend_is_one_sentence(run: Run) -> None:
+    assert_one_sentence(run("serve", "--backend", "theano"), "'theano'", "keras", "pytorch")
+
+
+def test_an_unknown_model_is_one_sentence(run: Run) -> None:
+    assert_one_sentence(run("serve", "--model", "alexnet"), "'alexnet'", "cnn-compact")
+
+
+def test_port_in_use_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("serve", "--port", port, "--home", str(tmp_path / "home"))
+    assert_one_sentence(result, port, "in use", "--port")
+    assert "Traceback" in (tmp_path / "home" / "layerscope.log").read_text()
+
+
+def test_debug_shows_where_a_fault_came_from(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--port", str(taken.getsockname()[1]), "--debug")
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr
+    assert "in use" in result.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_is_none(run: Run, port: str) -> None:
+    result = run("serve", f"--port={port}")
+    assert result.returncode == 2
+    assert f"a port is a number from 0 to 65535. Received: {port}" in result.stderr
+
+
+def test_a_home_that_cannot_be_written_to_is_said_and_does_no_harm(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--port", str(taken.getsockname()[1]), "--home", str(tmp_path / "file"))
+    first, second = result.stderr.splitlines()
+    assert first.startswith("layerscope: There will be no log file, because ")
+    assert "in use" in second
