@@ -125,8 +125,10 @@ def _backends(arguments: argparse.Namespace) -> int:
 
     set_up_logging()
     with _sentences_for(BackendError):
-        rows = [(entry.name, entry.title, entry.missing or "installed") for entry in backends()]
+        found = backends()
+    rows = [(entry.name, entry.title, "not usable" if entry.missing else "installed") for entry in found]
     _print_table(("name", "title", "state"), rows)
+    print("".join(f"{entry.missing}\n" for entry in found if entry.missing), end="")
     return 0
 
 
@@ -155,8 +157,8 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
     for row in rows:
         table.add_row(*row)
-    console = Console()  # which takes anything but a terminal to be narrow, and would break words
-    console.print(table, width=console.width if console.is_terminal else 160)
+    # What is not a terminal counts as narrow, and words would be broken for nobody's eyes.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 class Sentence(logging.Formatter):

@@ -1,0 +1,171 @@
+"""What a stranger gets: a wheel built from the repository's files, in an empty environment elsewhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from layerscope.models.bundled import BUNDLED
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+Install = Callable[[str], Path]
+Serve = Callable[[Path], AbstractContextManager[str]]
+Open = Callable[[str], AbstractContextManager[Page]]
+
+
+@pytest.fixture(scope="module")
+def files() -> list[Path]:
+    """What a clone of the repository would hold, relative to its root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"needs a git clone: {listed.stderr.strip()}")
+    return [Path(line) for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+@pytest.fixture(scope="module")
+def wheel(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built in a folder that does not bear the package's name."""
+    source = tmp_path_factory.mktemp("a clone")
+    for file in files:
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, source / file)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist"]
+    built = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return next((source / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """Makes an environment with nothing but the wheel and what it asks for, and returns its folder of commands."""
+
+    def make(extra: str) -> Path:
+        home = tmp_path_factory.mktemp("environment")
+        venv.create(home, with_pip=True)
+        command = [
+            home / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "-c",
+            ROOT / "constraints.txt",
+            f"{wheel}{extra}",
+        ]
+        installed = subprocess.run(command, cwd=home, capture_output=True, text=True)
+        if installed.returncode and os.environ.get("CI") != "true":
+            pytest.skip(f"needs a package index: {installed.stderr.strip().splitlines()[-1]}")
+        assert installed.returncode == 0, installed.stderr
+        return home / "bin"
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def bare(install: Install) -> Path:
+    """The commands of an environment without any framework."""
+    return install("")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Runs `layerscope serve` on a free port in an empty folder, without data; gives its address once it says so."""
+
+    @contextmanager
+    def running(commands: Path) -> Iterator[str]:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "PYTHON", "XDG"))
+        }
+        command = [commands / "layerscope", "serve", "--port", "0"]
+        with subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**kept, "HOME": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout
+            assert process.stderr
+            line = process.stdout.readline()
+            address = re.search(r"http://\S+", line)
+            try:
+                assert address, line + process.stderr.read()
+                yield address.group()
+            finally:
+                process.terminate()
+
+    return running
+
+
+@pytest.fixture
+def opened(chromium: str) -> Open:
+    """Opens an address in a real browser."""
+
+    @contextmanager
+    def browse(address: str) -> Iterator[Page]:
+        with (
+            sync_playwright() as playwright,
+            playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
+        ):
+            page = browser.new_page()
+            page.goto(address)
+            yield page
+
+    return browse
+
+
+def run(command: Path, *arguments: str) -> str:
+    return subprocess.run([command, *arguments], cwd=command.parent, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_wheel_holds_every_package_its_assets_and_its_weights_and_nothing_else(
+    wheel: Path, files: list[Path]
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {Path(name) for name in archive.namelist() if ".dist-info/" not in name}
+    packages = {file.parent for file in files if file.name == "__init__.py"}
+    expected = {file for file in files if file.suffix == ".py" and file.parent in packages}
+    expected |= {file for file in files if Path("layouts/assets") in file.parents}
+    expected |= {Path("models/pretrained") / f"{name}.safetensors" for name in BUNDLED}
+    assert held == {Path("layerscope") / file for file in [*expected, Path("py.typed")]}
+
+
+def test_the_command_works_without_any_framework(bare: Path) -> None:
+    assert "serve" in run(bare / "layerscope", "--help")
+    assert re.search(r"cnn-compact .* 93,322", run(bare / "layerscope", "models"))
+    listed = run(bare / "layerscope", "backends")
+    assert "pip install 'layerscope[torch]'" in listed
+    assert "pip install 'layerscope[keras]'" in listed
+
+
+def test_the_page_is_served_without_any_framework_and_says_what_to_install(
+    bare: Path, serve: Serve, opened: Open
+) -> None:
+    with serve(bare) as address:
+        with urlopen(f"{address}assets/ink.js") as answer:
+            assert answer.read() == (ROOT / "layouts" / "assets" / "ink.js").read_bytes()
+        with opened(f"{address}#sample=3.0") as page:
+            expect(page.get_by_text("layerscope[torch]").first).to_be_visible(timeout=30_000)
+            expect(page.get_by_text("layerscope[keras]").first).to_be_visible()
+
+
+@pytest.mark.browser
+def test_one_framework_is_enough(install: Install, serve: Serve, opened: Open) -> None:
+    with serve(install("[torch]")) as address, opened(f"{address}#sample=3.0") as page:
+        expect(page.locator(".answer .digit")).to_have_text("3", timeout=60_000)
+        expect(page.get_by_text("Keras (not installed)")).to_be_visible()
+        expect(page.get_by_text("layerscope[keras]")).to_be_visible()
+        assert page.get_by_text("layerscope[torch]").count() == 0
