@@ -8,7 +8,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,9 @@ def answer(services: Services, request: Request) -> Data:
     except (BackendError, DatasetError, InkError) as error:
         log.error("%s", error)
         return {"serial": request.serial, "fault": str(error)}
+    except Exception as error:
+        log.exception("No answer for %s on %s", request.model, request.backend)
+        return {"serial": request.serial, "fault": f"Layerscope failed ({type(error).__name__}: {error}); its log says more."}
 
 
 def _answered(services: Services, request: Request, model: Model, ready: Prepared) -> Data:
@@ -131,12 +134,25 @@ def _panel(
     if panel.layer is not None:
         subject = subject.at(panel.layer, subject.unit if subject.layer and subject.layer.name == panel.layer else None)
     reason = visualizer.unmet(subject)
+    if reason and Need.IMAGE in visualizer.needs and subject.forward is None:
+        return _rehearsed(visualizer, panel, subject, reason, shown)
     if reason:
         return _without_figure(reason, shown, panel.id)
     key = _key(visualizer, panel, subject, image_key)
     if shown.get(panel.id) == key:
         return {"key": key}
     return {"key": key, **_drawn(visualizer, panel, subject)}
+
+
+def _rehearsed(
+    visualizer: Visualizer, panel: Panel, subject: Subject, reason: str, shown: Mapping[str, str]
+) -> Data:
+    """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
+    blank = replace(subject, forward=Pass(subject.model, np.zeros(subject.model.input_shape, np.float32)))
+    if visualizer.unmet(blank):
+        return _without_figure(reason, shown, panel.id)
+    key = _key(visualizer, panel, subject, reason)
+    return {"key": key} if shown.get(panel.id) == key else {"key": key, "withheld": reason, **_drawn(visualizer, panel, blank)}
 
 
 def _without_figure(reason: str, shown: Mapping[str, str], panel: str) -> Data:
@@ -161,8 +177,17 @@ def _drawn(visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
     except Exception as error:
         log.exception("The visualizer %s failed", visualizer.name)
         return {"withheld": f"This view failed: {type(error).__name__}: {error}"}
-    figure["layout"].pop("height", None)
-    return {"figure": figure, "follows_pen": visualizer.follows_pen}
+    return {"figure": _placed(figure)}
+
+
+def _placed(figure: Data) -> Data:
+    """The figure as a panel shows it: in the panel's size, with the legend below it instead of inside."""
+    layout = figure["layout"]
+    layout.pop("height", None)
+    if "legend" in layout.get("meta", {}):
+        layout["xaxis"].pop("title", None)
+        layout["margin"] = {**layout["margin"], "b": 4}
+    return figure
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -7,8 +7,11 @@ from .state import Panel
 
 
 def every_layer(layers: Sequence[LayerInfo]) -> tuple[Panel, ...]:
-    """The filters, every layer's activation in order, and the whole network from three sides."""
-    chosen = [("prediction", None), ("filters", first_with_weights(layers))]
+    """The selected layer's filters, every layer's activation in order, and the whole network from three sides.
+
+    There is no prediction among them: the answer stands beside the drawing.
+    """
+    chosen: list[tuple[str, str | None]] = [("filters", None)]
     chosen += [("feature_maps" if layer.is_spatial else "dense_outputs", layer.name) for layer in layers]
     chosen += [("network_view", None), ("architecture_graph", None), ("layer_table", None)]
     return tuple(Panel(f"p{index}", visualizer, layer) for index, (visualizer, layer) in enumerate(chosen))

@@ -7,6 +7,7 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
+from ..backends.base import BackendError
 from ..datasets.base import DatasetError
 from ..datasets.samples import choose
 from ..drawing.ink import InkError, decode_ink
@@ -146,7 +147,11 @@ def _register_panels(app: Dash, services: Services) -> None:
         asked = arrangement["panels"]
         if not rearranged and current and current["custom"]:
             asked = current["panels"]
-        layers = services.layers(subject["model"], subject["backend"])
+        try:
+            layers = services.layers(subject["model"], subject["backend"])
+        except BackendError as error:  # the answer says the same on the page
+            log.error("%s", error)
+            return [], {"model": subject["model"], "custom": False, "panels": []}, {}
         panels = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
         children = [
             panel_component(panel, services.visualizers[panel.visualizer], layers)

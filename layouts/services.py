@@ -33,8 +33,12 @@ class Services:
     model: str
     backend: str = ""
     data: Path | None = None
-    pool: ModelPool = field(default_factory=ModelPool)
     _lock: Lock = field(default_factory=Lock)
+
+    @cached_property
+    def pool(self) -> ModelPool:
+        """The opened models; of sources that name code or files, only the server's own is opened."""
+        return ModelPool(trusted=[self.model])
 
     @cached_property
     def visualizers(self) -> Mapping[str, Visualizer]:
@@ -67,7 +71,7 @@ class Services:
         missing = next((entry.missing for entry in self.backends if entry.name == backend), None)
         if missing and all(entry.missing for entry in self.backends):
             raise BackendError(" ".join(str(entry.missing) for entry in self.backends))
-        return self.pool.get(model, backend)
+        return self.pool.open(model, backend)
 
     def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:
         """The layers of a model; those of a bundled one are known without opening it."""

@@ -25,10 +25,6 @@ BLUE_RED = (
 BELOW, ABOVE = BLUE_RED[2], BLUE_RED[8]
 
 
-def _blocks(colours: Sequence[str]) -> str:
-    return "".join(f'<span style="color:{colour}">█</span>' for colour in colours)
-
-
 @dataclass(frozen=True)
 class Scale:
     """From numbers to colours.
@@ -52,15 +48,35 @@ class Scale:
             return "Viridis"
         return [[index / (len(BLUE_RED) - 1), colour] for index, colour in enumerate(BLUE_RED)]
 
-    def legend(self, words: str, low: str = "", high: str = "") -> str:
-        """The scale as one line of text, its colours as blocks between its ends.
+    @property
+    def colours(self) -> Sequence[str]:
+        """The colours from low to high."""
+        return BLUE_RED if self.signed else VIRIDIS
 
-        A line of text costs the browser a tenth of what a Plotly colour bar does, for every figure at every stroke.
-        """
-        return f"{low or short(self.low)} {_BLOCKS[self.signed]} {high or short(self.high)} {words}"
+    def legend(self, words: str, low: str = "", high: str = "") -> "Legend":
+        """The scale with its ends and what they measure."""
+        return Legend(low or short(self.low), high or short(self.high), words, tuple(self.colours))
 
 
-_BLOCKS = {False: _blocks(VIRIDIS), True: _blocks(BLUE_RED)}
+@dataclass(frozen=True)
+class Legend:
+    """A colour scale in words: its ends, what they measure, and the colours between them."""
+
+    low: str
+    high: str
+    words: str
+    colours: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One line, the colours as blocks; it costs the browser a tenth of what a Plotly colour bar does."""
+        blocks = "".join(f'<span style="color:{colour}">█</span>' for colour in self.colours)
+        return f"{self.low} {blocks} {self.high} {self.words}"
+
+    @property
+    def parts(self) -> dict[str, str | list[str]]:
+        """The same as data, for a page that draws its own."""
+        return {"low": self.low, "high": self.high, "words": self.words, "colours": list(self.colours)}
 
 
 def scale_of(values: Array) -> Scale:

@@ -8,7 +8,8 @@ no colour of its own, so that the page's light and dark schemes apply.
 
 * `{"tiles": {"layer", "columns", "height", "width", "gap", "units", "quantity"}}`, with `"scales"` (one number for each
   unit, to multiply a drawn value by) when every tile has a scale of its own;
-* `{"bars": {"layer"}}`, where the number of the bar is the unit.
+* `{"bars": {"layer"}}`, where the number of the bar is the unit;
+* `{"legend": {"low", "high", "words", "colours"}}`, the colour scale of a mosaic, which also stands below it as text.
 
 Other points carry `customdata`: `[layer]` or `[layer, unit]`.
 """
@@ -22,10 +23,13 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .colours import BLUE, CLEAR, FAINT, VERMILLION, Scale, extent, scale_of
+from .colours import BLUE, CLEAR, FAINT, VERMILLION, Legend, Scale, extent, scale_of
+from .words import joined
 
 MOST_VALUES = 2**19
 """More numbers than this in one figure (2 MB) make the page slow; views show fewer units then, and say so."""
+ASPECT = 1.5
+"""Width by height of a panel's figure, which mosaics are arranged for."""
 
 PANEL_WIDTH = 520
 HIDDEN_AXIS: Mapping[str, Any] = {
@@ -100,18 +104,21 @@ def mosaic(
     pixels = arrange(shown, columns, gap)
     scale = scale_of(shown)
     tile = {"layer": layer, "columns": columns, "height": height, "width": width, "gap": gap, "units": units}
-    legend = scale.legend(quantity) if shared_scale else _own_scales(scale, quantity)
+    legend = scale.legend(joined(quantity, note)) if shared_scale else _own_scales(scale, joined(quantity, note))
     return figure(
         [_heatmap(pixels, scale)],
         height=_height(pixels.shape, ceil(units / columns)) if equal_aspect else 340,
-        meta={"tiles": {**tile, "quantity": quantity} | ({} if scales is None else {"scales": scales.tolist()})},
+        meta={
+            "tiles": {**tile, "quantity": quantity} | ({} if scales is None else {"scales": scales.tolist()}),
+            "legend": legend.parts,
+        },
         revision=f"{layer} {quantity} {columns} {pixels.shape}",
         margin={"l": 4, "r": 4, "t": 4, "b": 24},
         xaxis={
             **HIDDEN_AXIS,
             "range": [-0.5, pixels.shape[1] - 0.5],
             "constrain": "domain",
-            "title": {"text": f"{legend} · {note}" if note else legend, "standoff": 4, "font": {"size": 11}},
+            "title": note_below(legend.text),
         },
         yaxis={
             **HIDDEN_AXIS,
@@ -198,12 +205,12 @@ def arrange(tiles: Array, columns: int, gap: int) -> Array:
 
 @cache
 def columns_for(units: int, height: int, width: int) -> int:
-    """Tiles in a row, so that the whole is about twice as wide as high and the last row is nearly full."""
+    """Tiles in a row, so that the whole comes near `ASPECT` and the last row is nearly full."""
 
     def fault(columns: int) -> float:
         rows = ceil(units / columns)
         aspect = columns * (width + 1) / (rows * (height + 1))
-        return abs(log(aspect / 2)) + 1 - units / (rows * columns)
+        return abs(log(aspect / ASPECT)) + 1 - units / (rows * columns)
 
     return min(range(1, units + 1), key=fault)
 
@@ -218,9 +225,9 @@ def _largest(tiles: Array) -> Array:
     return np.where((largest > 0) & np.isfinite(largest), largest, np.float32(1))
 
 
-def _own_scales(scale: Scale, quantity: str) -> str:
+def _own_scales(scale: Scale, quantity: str) -> Legend:
     low = "−largest" if scale.signed else "0"
-    return scale.legend(f"{quantity} of each tile", low=low, high="largest")
+    return scale.legend(f"of each tile's {quantity}", low=low, high="largest")
 
 
 def _heatmap(pixels: Array, scale: Scale) -> dict[str, Any]:

@@ -229,20 +229,18 @@
     const arrived = part.withheld !== undefined || part.figure;
     if (!arrived) return panel.key === part.key;
     panel.key = part.key;
-    if (part.withheld !== undefined) {
-      place.classList.add("is-withheld");
-      place.querySelector(".panel-message").textContent = part.withheld;
+    place.classList.toggle("is-withheld", part.withheld !== undefined);
+    if (part.withheld !== undefined) place.querySelector(".panel-message").textContent = part.withheld;
+    if (!part.figure) {
       place.querySelector(".panel-legend").replaceChildren();
       waiting.delete(id);
       uncover(id);
-    } else if (part.figure) {
-      place.classList.remove("is-withheld");
-      legend(place, part.figure);
-      panel.figure = part.figure;
-      if (paintFast(id, part.figure)) plotLater(id, part.figure);
-      else if (byPen && plotOf(id) && plotOf(id)._fullLayout) plotLater(id, part.figure);
-      else plotNow(id, part.figure);
+      return true;
     }
+    legend(place, part.figure);
+    const plot = plotOf(id), drawn = plot && plot._fullData && plot._fullData.length;
+    if (paintFast(id, part.figure) || (byPen && drawn)) plotLater(id, part.figure);
+    else plotNow(id, part.figure);
     return true;
   }
 
