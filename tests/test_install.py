@@ -1,5 +1,7 @@
 """What a stranger gets: a wheel built from the repository's files, in an empty environment elsewhere."""
 
+import ast
+import configparser
 import os
 import re
 import shutil
@@ -9,11 +11,14 @@ import venv
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from layerscope.models.bundled import BUNDLED
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -169,3 +174,27 @@ def test_one_framework_is_enough(install: Install, serve: Serve, opened: Open) -
         expect(page.get_by_text("Keras (not installed)")).to_be_visible()
         expect(page.get_by_text("layerscope[keras]")).to_be_visible()
         assert page.get_by_text("layerscope[torch]").count() == 0
+
+
+def test_the_package_declares_what_it_imports_and_nothing_else(files: list[Path]) -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = config["options"]["install_requires"] + config["options.extras_require"]["all"]
+    declared = {canonicalize_name(Requirement(line).name) for line in listed.split("\n") if line}
+    providers = packages_distributions()
+    packages = {file.parent for file in files if file.name == "__init__.py"}
+    imported = {
+        canonicalize_name(providers[name][0])
+        for file in files
+        if file.suffix == ".py" and file.parent in packages
+        for name in imported_names(ROOT / file) - sys.stdlib_module_names - {"layerscope"}
+    }
+    assert imported == declared
+
+
+def imported_names(file: Path) -> set[str]:
+    """Top-level names of everything a file imports from outside its own package, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in plain | named}
