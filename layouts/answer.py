@@ -177,17 +177,20 @@ def _drawn(visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
     except Exception as error:
         log.exception("The visualizer %s failed", visualizer.name)
         return {"withheld": f"This view failed: {type(error).__name__}: {error}"}
-    return {"figure": _placed(figure)}
+    return _placed(figure)
 
 
 def _placed(figure: Data) -> Data:
-    """The figure as a panel shows it: in the panel's size, with the legend below it instead of inside."""
+    """The figure as a panel shows it: in the panel's size, with the legend below it instead of inside.
+
+    Wide panels take the height that the figure asks for; the others are all of one height.
+    """
     layout = figure["layout"]
-    layout.pop("height", None)
+    height = layout.pop("height", None)
     if "legend" in layout.get("meta", {}):
         layout["xaxis"].pop("title", None)
         layout["margin"] = {**layout["margin"], "b": 4}
-    return figure
+    return {"figure": figure, "height": height}
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -165,7 +165,7 @@ def _drawing() -> Any:
                         **{"aria-label": "Sample digit"},
                     ),
                     dmc.NumberInput(
-                        id=ids.SAMPLE_INDEX, min=0, step=1, size="sm", w=88, debounce=250, placeholder="number", allowDecimal=False,
+                        id=ids.SAMPLE_INDEX, min=0, step=1, size="sm", w=88, debounce=250, placeholder="No.", allowDecimal=False,
                         **{"aria-label": "Number of the sample"},
                     ),
                     _tool("random", "A random sample of this digit", ids.SAMPLE_RANDOM),

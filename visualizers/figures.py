@@ -23,15 +23,14 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .colours import BLUE, CLEAR, FAINT, VERMILLION, Legend, Scale, extent, scale_of
-from .words import joined
+from .colours import BLUE, CLEAR, FAINT, VERMILLION, Legend, Scale, extent, scale_of, short
 
 MOST_VALUES = 2**19
 """More numbers than this in one figure (2 MB) make the page slow; views show fewer units then, and say so."""
 ASPECT = 1.5
 """Width by height of a panel's figure, which mosaics are arranged for."""
 
-PANEL_WIDTH = 520
+PANEL_WIDTH = 440
 HIDDEN_AXIS: Mapping[str, Any] = {
     "showgrid": False,
     "zeroline": False,
@@ -104,25 +103,27 @@ def mosaic(
     pixels = arrange(shown, columns, gap)
     scale = scale_of(shown)
     tile = {"layer": layer, "columns": columns, "height": height, "width": width, "gap": gap, "units": units}
-    legend = scale.legend(joined(quantity, note)) if shared_scale else _own_scales(scale, joined(quantity, note))
+    legend = scale.legend(quantity, note=note) if shared_scale else _own_scales(scale, quantity, note)
+    edge = 3 * pixels.shape[1] / PANEL_WIDTH  # room for the ring of an outer tile
+    below = 40 if note else 24
     return figure(
         [_heatmap(pixels, scale)],
-        height=_height(pixels.shape, ceil(units / columns)) if equal_aspect else 340,
+        height=below + (_height(pixels.shape, ceil(units / columns)) if equal_aspect else 320),
         meta={
             "tiles": {**tile, "quantity": quantity} | ({} if scales is None else {"scales": scales.tolist()}),
             "legend": legend.parts,
         },
         revision=f"{layer} {quantity} {columns} {pixels.shape}",
-        margin={"l": 4, "r": 4, "t": 4, "b": 24},
+        margin={"l": 4, "r": 4, "t": 4, "b": below},
         xaxis={
             **HIDDEN_AXIS,
-            "range": [-0.5, pixels.shape[1] - 0.5],
+            "range": [-0.5 - edge, pixels.shape[1] - 0.5 + edge],
             "constrain": "domain",
             "title": note_below(legend.text),
         },
         yaxis={
             **HIDDEN_AXIS,
-            "range": [pixels.shape[0] - 0.5, -0.5],
+            "range": [pixels.shape[0] - 0.5 + edge, -0.5 - edge],
             "constrain": "domain",
             "constraintoward": "top",
             **({"scaleanchor": "x"} if equal_aspect else {}),
@@ -175,7 +176,13 @@ def bars(
             "title": note_below(note),
             **named,
         },
-        yaxis={"gridcolor": FAINT, "zerolinecolor": FAINT, "range": padded(low, high), "nticks": 5},
+        yaxis={
+            "gridcolor": FAINT,
+            "zerolinecolor": FAINT,
+            "range": padded(low, high),
+            "tickvals": (ticks := sorted({min(low, 0.0), 0.0, max(high, 0.0)})),
+            "ticktext": [short(value) for value in ticks],
+        },
         shapes=[] if highlight is None or highlight >= len(values) else [{**band, **_around(highlight)}],
     )
 
@@ -216,8 +223,8 @@ def columns_for(units: int, height: int, width: int) -> int:
 
 
 def _height(picture: tuple[int, ...], rows: int) -> int:
-    """Pixels of a mosaic in a panel of usual width, with its legend; one row of tiles needs no more than 180."""
-    return 28 + int(np.clip(PANEL_WIDTH * picture[0] / picture[1], 132, min(392, 180 * rows)))
+    """Pixels of a mosaic in a panel of usual width; one row of tiles needs no more than 180."""
+    return int(np.clip(PANEL_WIDTH * picture[0] / picture[1], 132, min(380, 180 * rows)))
 
 
 def _largest(tiles: Array) -> Array:
@@ -225,9 +232,9 @@ def _largest(tiles: Array) -> Array:
     return np.where((largest > 0) & np.isfinite(largest), largest, np.float32(1))
 
 
-def _own_scales(scale: Scale, quantity: str) -> Legend:
+def _own_scales(scale: Scale, quantity: str, note: str) -> Legend:
     low = "−largest" if scale.signed else "0"
-    return scale.legend(f"of each tile's {quantity}", low=low, high="largest")
+    return scale.legend(f"of each tile's {quantity}", low=low, high="largest", note=note)
 
 
 def _heatmap(pixels: Array, scale: Scale) -> dict[str, Any]:

@@ -132,7 +132,7 @@
     context.fillStyle = text;
     context.font = "11px system-ui, sans-serif";
     ticks(context, plot, other, across);
-    ends(context, low, high, to, along, across, yaxis);
+    if (!across) ends(context, layout, to, yaxis);
     return true;
   }
 
@@ -149,13 +149,11 @@
     }
   }
 
-  function ends(context, low, high, to, along, across, yaxis) {
-    if (across) return;
+  function ends(context, layout, to, yaxis) {
+    const area = yaxis._offset, { tickvals, ticktext } = layout.yaxis;
     context.textAlign = "right";
     context.textBaseline = "middle";
-    context.fillText(brief(high), yaxis._offset && along._mainLinePosition ? along._mainLinePosition - 4 : 40, to(high) + 5);
-    context.fillText("0", 40, to(Math.max(low, Math.min(high, 0))));
-    if (low < 0) context.fillText(brief(low), 40, to(low) - 5);
+    (tickvals || []).forEach((value, i) => context.fillText(ticktext[i], 40, Math.max(area + 4, to(value))));
   }
   const brief = (value) => Number(value.toPrecision(3)).toString().replace("-", "−");
   scope.brief = brief;
@@ -238,6 +236,7 @@
       return true;
     }
     legend(place, part.figure);
+    if (part.height && place.classList.contains("panel-wide")) place.style.setProperty("--natural", part.height + "px");
     const plot = plotOf(id), drawn = plot && plot._fullData && plot._fullData.length;
     if (paintFast(id, part.figure) || (byPen && drawn)) plotLater(id, part.figure);
     else plotNow(id, part.figure);
