@@ -1,0 +1,86 @@
+"""How each bundled network is trained: as its original program did it, and the faster way used here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from ..backends.base import Optimiser
+from .augmentation import Augmentation
+from .schedules import Rates, constant, one_cycle
+
+Schedule = Literal["constant", "one-cycle"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides how a training goes, except the images.
+
+    Attributes:
+        epochs: how many times all images are seen.
+        batch: images in one step; None for all of them at once.
+        learning_rate: the rate, or the peak of the cycle.
+        schedule: whether the rate stays or makes one cycle.
+        optimiser: which, and its constants.
+        augmentation: how far images are changed each time they are seen; None leaves them as they are.
+        validation: share of the images kept out to watch the training by.
+        seed: decides fresh weights, the order of the images and every random change.
+    """
+
+    epochs: int
+    batch: int | None = 128
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    augmentation: Augmentation | None = None
+    validation: float = 0.0
+    seed: int = 0
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Steps that see that many images once; a last batch that would not be full is left out."""
+        return max(1, images // self.batch) if self.batch else 1
+
+    def learning_rates(self, images: int) -> Rates:
+        """One rate for each step of the whole training on that many images."""
+        steps = self.epochs * self.steps_per_epoch(images)
+        return (
+            one_cycle(steps, self.learning_rate)
+            if self.schedule == "one-cycle"
+            else constant(steps, self.learning_rate)
+        )
+
+    def to_json(self) -> str:
+        """The recipe as JSON text, as it is written beside the weights it made."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+ORIGINAL: Mapping[str, Recipe] = {
+    "dense": Recipe(epochs=25, optimiser=Optimiser(name="rmsprop")),
+    "cnn": Recipe(epochs=10),
+    "cnn-compact": Recipe(epochs=5, validation=0.2, seed=42),
+    "cnn-two-block": Recipe(epochs=10),
+    "cnn-batchnorm": Recipe(epochs=10),
+    "dense-84x96": Recipe(epochs=100, batch=None, learning_rate=5e-3),
+}
+"""The recipes of the programs that the networks come from; `cnn-two-block` and `dense-84x96` name no epochs there."""
+
+
+def _fast(epochs: int, learning_rate: float, batch: int = 128, **augmentation: float) -> Recipe:
+    return Recipe(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        schedule="one-cycle",
+        augmentation=Augmentation(**augmentation),
+    )
+
+
+FAST: Mapping[str, Recipe] = {
+    "dense": _fast(40, 2e-3),
+    "cnn": _fast(12, 2e-3),
+    "cnn-compact": _fast(15, 3e-3),
+    "cnn-two-block": _fast(12, 2e-3),
+    "cnn-batchnorm": _fast(10, 2e-3),
+    "dense-84x96": _fast(15, 1e-3),
+}
+"""The recipes of the bundled weights, chosen on images kept out of the training images, never on test images."""
