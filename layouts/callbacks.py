@@ -158,7 +158,15 @@ def _register_panels(app: Dash, services: Services) -> None:
             for panel in panels
             if panel.visualizer in services.visualizers
         ]
-        data = {"model": subject["model"], "custom": asked is not None, "panels": [panel.data for panel in panels]}
+        data = {
+            "model": subject["model"],
+            "custom": asked is not None,
+            "panels": [panel.data for panel in panels],
+            "defaults": {
+                name: {control.name: control.default for control in visualizer.controls}
+                for name, visualizer in services.visualizers.items()
+            },
+        }
         return children, data, {}
 
     @app.callback(

@@ -64,15 +64,15 @@
       if (id.type === "layer") {
         const layer = value === "*" ? null : value;
         if (panel.layer !== layer) { panel.layer = layer; changed = true; }
-      } else if (panel.settings[id.name] !== value && (id.name in panel.settings || scope.touched)) {
+      } else {
+        const set = id.name in panel.settings ? panel.settings[id.name] : current.defaults[panel.visualizer][id.name];
+        if (set === value) continue;
         panel.settings[id.name] = value;
         changed = true;
       }
     }
     return changed ? { ...current, custom: true, panels } : nothing();
   };
-  // Controls report their defaults when they appear; only what a person has touched is a setting.
-  for (const name of ["pointerdown", "keydown"]) window.addEventListener(name, () => { scope.touched = true; }, { capture: true });
 
   /* The address */
   clientside.writeAddress = function (ink, subject, selection, panels) {
