@@ -13,7 +13,7 @@ from .contract import Subject, visualizer
 from .controls import Help
 from .figures import HIDDEN_AXIS, figure
 from .lanes import Lanes, lanes_of
-from .words import count, joined, kind_words, shape_words
+from .words import kind_words, shape_words
 
 # Colour and shape both tell the kind, so that neither eye is needed for the other.
 LOOKS = {
@@ -26,7 +26,8 @@ LOOKS = {
     "add": (PURPLE, "cross"),
     "concatenate": (PURPLE, "cross"),
 }
-ROW, COLUMN = 32, 0.45
+ROW, COLUMN = 24, 0.45
+WIDTH, OUTPUT_AT = 6.0, 4.3
 BAND = "rgba(213,94,0,0.16)"
 
 
@@ -51,15 +52,22 @@ def architecture_graph(subject: Subject, settings: GraphSettings) -> Figure:
 
 
 def _down(layers: Sequence[LayerInfo], lanes: Lanes, chosen: tuple[int, int] | None) -> Figure:
-    rows = len(layers)
-    texts = [f"<b>{layer.name}</b><br><span style='font-size:10px'>{_details(layer)}</span>" for layer in layers]
+    names = [_name(layer) for layer in layers]
+    shapes = [shape_words(layer.output_shape) for layer in layers]
+    counts = [f"{layer.parameters:,}" if layer.parameters else "" for layer in layers]
+    beside = COLUMN * (lanes.width - 1) + 0.25
+    columns = [
+        _labels(["<i>layer</i>", *names], beside, "right"),
+        _labels(["<i>output</i>", *shapes], OUTPUT_AT, "center"),
+        _labels(["<i>parameters</i>", *counts], WIDTH - 0.08, "left"),
+    ]
     return figure(
-        [_lines(lanes, across=False), _nodes(layers, lanes, across=False), _labels(texts, lanes)],
-        height=ROW * rows + 16,
+        [_lines(lanes, across=False), _nodes(layers, lanes, across=False), *columns],
+        height=ROW * (len(layers) + 1) + 8,
         revision="down",
         hovermode="y",
-        xaxis={**HIDDEN_AXIS, "range": [-0.3, 6], "fixedrange": True},
-        yaxis={**HIDDEN_AXIS, "range": [rows - 0.4, -0.6], "fixedrange": True},
+        xaxis={**HIDDEN_AXIS, "range": [-0.3, WIDTH], "fixedrange": True},
+        yaxis={**HIDDEN_AXIS, "range": [len(layers) - 0.4, -1.5], "fixedrange": True},
         shapes=[_band("y", chosen[1])] if chosen else [],
     )
 
@@ -97,6 +105,7 @@ def _nodes(layers: Sequence[LayerInfo], lanes: Lanes, *, across: bool) -> dict[s
             "color": [colour for colour, _ in looks],
             "symbol": [symbol for _, symbol in looks],
             "size": [15 if layer.kind in LOOKS else 9 for layer in layers],
+            "line": {"width": 0},
             "opacity": 1,
         },
         "customdata": [[layer.name] for layer in layers],
@@ -104,15 +113,15 @@ def _nodes(layers: Sequence[LayerInfo], lanes: Lanes, *, across: bool) -> dict[s
     }
 
 
-def _labels(texts: Sequence[str], lanes: Lanes) -> dict[str, Any]:
-    beside = np.full(len(texts), COLUMN * (lanes.width - 1) + 0.25, dtype=np.float32)
+def _labels(texts: Sequence[str], x: float, side: str) -> dict[str, Any]:
+    """A column of text, one line for the heading and one for each row."""
     return {
         "type": "scatter",
         "mode": "text",
-        "x": beside,
-        "y": np.arange(len(texts), dtype=np.int16),
+        "x": np.full(len(texts), x, dtype=np.float32),
+        "y": np.arange(-1, len(texts) - 1, dtype=np.int16),
         "text": list(texts),
-        "textposition": "middle right",
+        "textposition": f"middle {side}",
         "hoverinfo": "skip",
         "cliponaxis": False,
     }
@@ -151,10 +160,10 @@ def _band(axis: str, row: int) -> dict[str, Any]:
     }
 
 
+def _name(layer: LayerInfo) -> str:
+    kind = kind_words(layer)
+    return f"<b>{layer.name}</b>" + (f"  {kind}" if kind != layer.name else "")
+
+
 def _brief(layer: LayerInfo) -> str:
     return f"{kind_words(layer)}, {shape_words(layer.output_shape)}"
-
-
-def _details(layer: LayerInfo) -> str:
-    parameters = count(layer.parameters, "parameter") if layer.parameters else ""
-    return joined(kind_words(layer), shape_words(layer.output_shape), parameters)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.base import Array
-from .words import short
+from .words import joined, short
 
 # Okabe and Ito 2008, "Color Universal Design": distinct for every common form of colour vision.
 BLUE, GREEN, VERMILLION, ORANGE, PURPLE = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
@@ -17,12 +17,12 @@ CLEAR = "rgba(0,0,0,0)"
 VIRIDIS = (
     "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725",
 )  # fmt: skip
-# ColorBrewer "RdBu" (Harrower and Brewer 2003), turned round: blue below zero, red above.
+# Moreland 2009, "Diverging Color Maps for Scientific Visualization": blue below zero, red above, and a grey middle that
+# is seen on a white page as well as on a dark one.
 BLUE_RED = (
-    "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7",
-    "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f",
+    "#3b4cc0", "#6282ea", "#8db0fe", "#b8d0f9", "#dddddd", "#f5c4ad", "#f49a7b", "#de604d", "#b40426",
 )  # fmt: skip
-BELOW, ABOVE = BLUE_RED[2], BLUE_RED[8]
+BELOW, ABOVE = BLUE_RED[1], BLUE_RED[7]
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,36 @@ class Scale:
         """The colours from low to high."""
         return BLUE_RED if self.signed else VIRIDIS
 
-    def legend(self, words: str, low: str = "", high: str = "") -> "Legend":
-        """The scale with its ends and what they measure."""
-        return Legend(low or short(self.low), high or short(self.high), words, tuple(self.colours))
+    def legend(self, words: str, low: str = "", high: str = "", note: str = "") -> "Legend":
+        """The scale with its ends and what they measure, and a remark on the figure."""
+        return Legend(low or short(self.low), high or short(self.high), words, note, tuple(self.colours))
 
 
 @dataclass(frozen=True)
 class Legend:
-    """A colour scale in words: its ends, what they measure, and the colours between them."""
+    """A colour scale in words: its ends, what they measure, a remark, and the colours between the ends."""
 
     low: str
     high: str
     words: str
+    note: str
     colours: tuple[str, ...]
 
     @property
     def text(self) -> str:
-        """One line, the colours as blocks; it costs the browser a tenth of what a Plotly colour bar does."""
+        """One line, the colours as blocks, and one for the remark; far cheaper to draw than Plotly's colour bar."""
         blocks = "".join(f'<span style="color:{colour}">█</span>' for colour in self.colours)
-        return f"{self.low} {blocks} {self.high} {self.words}"
+        return f"{self.low} {blocks} {self.high} {self.words}" + (f"<br>{self.note}" if self.note else "")
 
     @property
     def parts(self) -> dict[str, str | list[str]]:
         """The same as data, for a page that draws its own."""
-        return {"low": self.low, "high": self.high, "words": self.words, "colours": list(self.colours)}
+        return {
+            "low": self.low,
+            "high": self.high,
+            "words": joined(self.words, self.note),
+            "colours": list(self.colours),
+        }
 
 
 def scale_of(values: Array) -> Scale:

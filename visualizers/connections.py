@@ -74,7 +74,7 @@ def _seen_by_kernel(layer: LayerInfo, window: Sequence[int], activation: Array) 
     """The sum of all inputs that each place of the kernel meets as it moves, `(height, width, channels)`."""
     strides = layer.settings.get("strides", (1, 1))
     pads = [_padding(*sizes) for sizes in zip(activation.shape, layer.output_shape, window, strides, strict=False)]
-    padded = np.pad(activation, (*pads, (0, 0)))
+    padded = np.pad(activation, (*pads, (0, 0))) if any(map(any, pads)) else activation
     rows, columns = (int(taken * stride) for taken, stride in zip(layer.output_shape, strides, strict=False))
     return np.array(
         [

@@ -23,7 +23,8 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .colours import BLUE, CLEAR, FAINT, VERMILLION, Legend, Scale, extent, scale_of, short
+from .colours import BLUE, CLEAR, FAINT, VERMILLION, Legend, Scale, extent, scale_of
+from .words import short
 
 MOST_VALUES = 2**19
 """More numbers than this in one figure (2 MB) make the page slow; views show fewer units then, and say so."""
@@ -151,7 +152,6 @@ def bars(
         note: words below.
         height: in pixels.
     """
-    low, high = extent(values)
     named = {"tickvals": list(range(len(labels))), "ticktext": list(labels)} if labels else {}
     band = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 2, "color": VERMILLION}}
     return figure(
@@ -176,13 +176,7 @@ def bars(
             "title": note_below(note),
             **named,
         },
-        yaxis={
-            "gridcolor": FAINT,
-            "zerolinecolor": FAINT,
-            "range": padded(low, high),
-            "tickvals": (ticks := sorted({min(low, 0.0), 0.0, max(high, 0.0)})),
-            "ticktext": [short(value) for value in ticks],
-        },
+        yaxis=_value_axis(*extent(values)),
         shapes=[] if highlight is None or highlight >= len(values) else [{**band, **_around(highlight)}],
     )
 
@@ -192,11 +186,21 @@ def note_below(words: str) -> dict[str, Any]:
     return {"text": words, "standoff": 4, "font": {"size": 11}}
 
 
-def padded(low: float, high: float) -> list[float]:
-    """An axis range that holds zero and both values, with a little room; 0 to 1 when both are zero."""
+def _value_axis(low: float, high: float) -> dict[str, Any]:
+    """An axis that holds zero and both values with a little room, and names just these; 0 to 1 when all are zero."""
     low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        high = 1.0
     room = 0.05 * (high - low)
-    return [low - room if low < 0 else 0.0, high + room] if room else [0.0, 1.0]
+    far = [end for end in (low, high) if abs(end) > 2 * room]
+    ticks = sorted({0.0, *far})
+    return {
+        "gridcolor": FAINT,
+        "zerolinecolor": FAINT,
+        "range": [low - room if low < 0 else 0.0, high + room],
+        "tickvals": ticks,
+        "ticktext": [short(tick) for tick in ticks],
+    }
 
 
 def arrange(tiles: Array, columns: int, gap: int) -> Array:
@@ -217,7 +221,7 @@ def columns_for(units: int, height: int, width: int) -> int:
     def fault(columns: int) -> float:
         rows = ceil(units / columns)
         aspect = columns * (width + 1) / (rows * (height + 1))
-        return abs(log(aspect / ASPECT)) + 1 - units / (rows * columns)
+        return abs(log(aspect / ASPECT)) + 3 * (1 - units / (rows * columns))
 
     return min(range(1, units + 1), key=fault)
 

@@ -1,7 +1,6 @@
 """All layers in a table, with what each costs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from plotly.graph_objects import Figure
 
@@ -12,9 +11,9 @@ from .contract import NoSettings, Subject, visualizer
 from .figures import figure
 from .words import kind_words, shape_words
 
-HEADINGS = ("Layer", "Kind", "Output", "Parameters", "Share", "Multiply-adds", "Share")
-WIDTHS = (15, 19, 12, 13, 9, 15, 9)
-ROW = 26
+HEADINGS = ("Layer", "Output", "Parameters", "Multiply-adds")
+WIDTHS = (32, 22, 22, 24)
+ROW = 38
 
 
 @visualizer(title="Layer table", follows_pen=False)
@@ -22,47 +21,38 @@ def layer_table(subject: Subject, settings: NoSettings) -> Figure:
     """Where the network keeps what it has learned, and where it spends its time.
 
     Parameters are the stored numbers, moving statistics included; multiply-adds are the multiplications with an
-    addition that one image costs. The two rarely sit in the same layer: a convolution uses few numbers again and again
-    at every place, a dense layer uses each of its many numbers once.
+    addition that one image costs; below each stands its share of the whole. The two rarely sit in the same layer: a
+    convolution uses few numbers again and again at every place, a dense layer uses each of its many numbers once.
 
     Output shapes are (height, width, channels) or (units,), for one image.
     """
     layers = subject.model.layers
-    chosen = "" if subject.layer is None else subject.layer.name
-    right = ["left", "left", "left", "right", "right", "right", "right"]
+    chosen = None if subject.layer is None else subject.layer.name
     marked = [BAND if layer.name == chosen else CLEAR for layer in layers] + [CLEAR]
-    look = {"line": {"color": FAINT}, "align": right, "height": ROW}
+    look = {"line": {"color": FAINT}, "align": ["left", "left", "right", "right"]}
+    header = {"values": [f"<b>{heading}</b>" for heading in HEADINGS], "fill": {"color": CLEAR}, "height": 26}
+    cells = {"values": _columns(layers), "fill": {"color": [marked]}, "height": ROW}
     return figure(
-        [
-            {
-                "type": "table",
-                "columnwidth": list(WIDTHS),
-                "header": {"values": [f"<b>{heading}</b>" for heading in HEADINGS], "fill": {"color": CLEAR}, **look},
-                "cells": {"values": _columns(layers), "fill": {"color": [marked]}, **look},
-            }
-        ],
-        height=(len(layers) + 2) * ROW + 12,
+        [{"type": "table", "columnwidth": list(WIDTHS), "header": {**header, **look}, "cells": {**cells, **look}}],
+        height=26 + (len(layers) + 1) * ROW + 12,
     )
 
 
 def _columns(layers: Sequence[LayerInfo]) -> list[list[str]]:
-    parameters = [layer.parameters for layer in layers]
-    costs = [layer.multiply_adds for layer in layers]
     return [
-        [layer.name for layer in layers] + ["<b>all layers</b>"],
-        [kind_words(layer) for layer in layers] + [""],
+        [_two_lines(f"<b>{layer.name}</b>", kind_words(layer)) for layer in layers] + ["<b>all layers</b>"],
         [shape_words(layer.output_shape) for layer in layers] + [""],
-        *_counted(parameters),
-        *_counted(costs),
+        _counted([layer.parameters for layer in layers]),
+        _counted([layer.multiply_adds for layer in layers]),
     ]
 
 
-def _counted(numbers: Sequence[int]) -> tuple[list[str], list[str]]:
-    """Numbers with their total, and the share of each."""
+def _counted(numbers: Sequence[int]) -> list[str]:
+    """Each number with its share of the total below it, and the total."""
     total = sum(numbers)
-    shares = [f"{100 * number / total:.1f} %" if number else "" for number in numbers]
-    return [f"{number:,}" if number else "" for number in numbers] + [f"<b>{total:,}</b>"], [*shares, _whole(total)]
+    cells = [_two_lines(f"{number:,}", f"{100 * number / total:.1f} %") if number else "" for number in numbers]
+    return [*cells, f"<b>{total:,}</b>"]
 
 
-def _whole(total: int) -> Any:
-    return "100 %" if total else ""
+def _two_lines(above: str, below: str) -> str:
+    return f"{above}<br><span style='font-size:10px'>{below}</span>"

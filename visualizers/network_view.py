@@ -8,11 +8,11 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .colours import ABOVE, BELOW, GREY, scale_of
+from .colours import ABOVE, BELOW, GREY, Scale, scale_of
 from .connections import Bridge, Indices, bridges_of, contributions, strength
 from .contract import Need, Subject, visualizer
 from .controls import Help, Range
-from .figures import HIDDEN_AXIS, figure, note_below
+from .figures import HIDDEN_AXIS, figure
 from .words import joined
 
 Place = tuple[float, float]
@@ -62,16 +62,17 @@ def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
     columns = _columns(subject, bridges, settings.units)
     lines = _strongest(subject, bridges, columns, settings.connections)
     final = list(columns.values())[-1]
+    shares = np.concatenate([column.values / (np.abs(column.values).max() or 1) for column in columns.values()])
     cut = any(len(column.units) < column.total for column in columns.values())
     return figure(
         [
             _connections([ends for ends, up in lines if up is wanted], colour)
             for wanted, colour in ((True, ABOVE), (False, BELOW))
         ]
-        + [_nodes(list(columns.values())), *_answer(subject, final)],
-        height=84 + 20 * settings.units,
+        + [_nodes(list(columns.values()), shares, 12 if settings.units <= 20 else 8), *_answer(subject, final)],
+        height=104 + 20 * settings.units,
         revision="network",
-        margin={"l": 4, "r": 4, "t": 4, "b": 64},
+        margin={"l": 4, "r": 4, "t": 4, "b": 100},
         hoverdistance=12,
         xaxis={
             **HIDDEN_AXIS,
@@ -80,9 +81,9 @@ def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
             "tickvals": list(range(len(columns))),
             "ticktext": _names(list(columns.values())),
             "tickangle": 0,
-            "title": note_below(_note(cut, bool(lines))),
         },
         yaxis={**HIDDEN_AXIS, "range": [settings.units / 2, -settings.units / 2]},
+        annotations=[_note(scale_of(shares), cut)],
     )
 
 
@@ -138,11 +139,10 @@ def _connections(ends: Sequence[tuple[Place, Place]], colour: str) -> dict[str, 
     }
 
 
-def _nodes(columns: Sequence[Column]) -> dict[str, Any]:
+def _nodes(columns: Sequence[Column], shares: Array, size: int) -> dict[str, Any]:
     places = np.array(
         [column.place(index) for column in columns for index in range(len(column.units))], dtype=np.float32
     )
-    shares = np.concatenate([column.values / (np.abs(column.values).max() or 1) for column in columns])
     scale = scale_of(shares)
     return {
         "type": "scatter",
@@ -150,7 +150,7 @@ def _nodes(columns: Sequence[Column]) -> dict[str, Any]:
         "x": places[:, 0],
         "y": places[:, 1],
         "marker": {
-            "size": 12,
+            "size": size,
             "color": shares,
             "cmin": scale.low,
             "cmax": scale.high,
@@ -201,5 +201,9 @@ def _how_many(column: Column) -> str:
     return f"{shown} of {column.total:,}" if shown < column.total else str(shown)
 
 
-def _note(cut: bool, connected: bool) -> str:
-    return joined("strongest units of each layer" if cut else "", "strongest connections" if connected else "")
+def _note(scale: Scale, cut: bool) -> dict[str, Any]:
+    """What the colours of dots and lines mean, under the names of the columns."""
+    lines = joined("strongest units shown" if cut else "", "red lines push up, blue ones hold down")
+    legend = scale.legend("unit of its layer", low="lowest" if scale.signed else "silent", high="strongest", note=lines)
+    place = {"x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "yanchor": "top", "yshift": -64}
+    return {"text": legend.text, "showarrow": False, **place}

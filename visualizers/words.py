@@ -7,13 +7,13 @@ KINDS = {
     "conv2d": "convolution",
     "maxpool2d": "max pooling",
     "averagepool2d": "average pooling",
-    "globalaveragepool2d": "average over the whole map",
+    "globalaveragepool2d": "global average pooling",
     "batchnorm": "batch normalisation",
     "dropout": "dropout",
     "flatten": "flatten",
     "dense": "dense",
     "add": "sum of branches",
-    "concatenate": "branches side by side",
+    "concatenate": "joined branches",
 }
 
 
