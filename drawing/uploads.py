@@ -1,6 +1,5 @@
 """Uploaded pictures as ink."""
 
-import warnings
 from io import BytesIO
 
 import numpy as np
@@ -17,6 +16,7 @@ LARGEST_PICTURE = 40_000_000
 """Pixels; asked of the header, before anything is unpacked."""
 WAY_OUT = "choose a PNG, JPEG, WebP or GIF picture"
 
+_READABLE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 _OTHERS = {
     b"BM": "BMP",
     b"II*\0": "TIFF",
@@ -56,13 +56,13 @@ def read_upload(content: bytes, name: str = "") -> NDArray[np.float32]:
             f"{name} is too large; files up to {LARGEST_FILE // 2**20} MB can be read. "
             f"Received: {len(content) / 2**20:.1f} MB"
         )
-    return _on_square(_grey(_decoded(content, name)))
+    return _on_square(_grey(_fitting(_decoded(content, name))))
 
 
 def _decoded(content: bytes, name: str) -> Image.Image:
     """The first frame, upright, with its pixels read."""
     try:
-        image = _opened(content)
+        image = Image.open(BytesIO(content), formats=FORMATS)
         if image.width * image.height > LARGEST_PICTURE:
             raise _too_many(name, f"{image.width}×{image.height}")
         if image.format == "JPEG":
@@ -72,17 +72,11 @@ def _decoded(content: bytes, name: str) -> Image.Image:
     except UploadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many(name, str(error)) from error
+        raise _too_many(name, "far more") from error
     except UnidentifiedImageError as error:
         raise UploadError(f"{name} {_what_it_is(content)}; {WAY_OUT}.") from error
     except Exception as error:  # On damaged files the decoders raise errors of every kind.
         raise UploadError(f"{name} is damaged or incomplete; save it again, or {WAY_OUT}. Received: {error}") from error
-
-
-def _opened(content: bytes) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(BytesIO(content), formats=FORMATS)
 
 
 def _too_many(name: str, received: str) -> UploadError:
@@ -93,34 +87,40 @@ def _too_many(name: str, received: str) -> UploadError:
 
 
 def _what_it_is(content: bytes) -> str:
-    known = next((name for start, name in _OTHERS.items() if content.startswith(start)), None)
+    """Why Pillow could not even begin."""
+    if content.startswith(_READABLE):
+        return "is damaged or has no pixels"
+    known = next((kind for start, kind in _OTHERS.items() if content.startswith(start)), None)
     if content[4:8] == b"ftyp":
-        known = "HEIC or other film"
+        known = "HEIC or video"
     return f"is a file of another kind ({known})" if known else "is not a picture that can be read"
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    """Brightness in bytes, transparency on white."""
-    if image.mode.startswith("I"):  # 16 bits; Pillow would clip instead of scale.
-        return Image.fromarray((np.asarray(image, np.int64) // 257).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
-    return image.convert("RGB").convert("L")
-
-
-def _on_square(image: Image.Image) -> NDArray[np.float32]:
-    """The picture in the middle of a square of its border's colour."""
+def _fitting(image: Image.Image) -> Image.Image:
+    """At most `SIZE` on its longest side; small pictures grow by a whole number of times. In grey or true colour."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip instead of scale.
+        image = Image.fromarray((np.asarray(image, np.int64) // 257).clip(0, 255).astype(np.uint8))
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     longest = max(image.size)
     if longest > SIZE:
         height, width = fitted_size((image.height, image.width), SIZE, SIZE)
-        image = image.resize((width, height), Image.Resampling.BOX)
-    else:
-        times = SIZE // longest
-        image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
-    picture = np.asarray(image, np.float32) / np.float32(255)
+        return image.resize((width, height), Image.Resampling.BOX)
+    times = SIZE // longest
+    return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+
+
+def _grey(image: Image.Image) -> NDArray[np.float32]:
+    """Brightness in [0, 1], transparency on white."""
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+
+
+def _on_square(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture in the middle of a square of its border's colour."""
+    height, width = picture.shape
     border = np.concatenate((picture[0], picture[-1], picture[:, 0], picture[:, -1]))
     square = np.full((SIZE, SIZE), np.median(border), np.float32)
-    top, left = (SIZE - image.height) // 2, (SIZE - image.width) // 2
-    square[top : top + image.height, left : left + image.width] = picture
+    top, left = (SIZE - height) // 2, (SIZE - width) // 2
+    square[top : top + height, left : left + width] = picture
     return square
