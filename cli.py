@@ -6,18 +6,17 @@ A command imports what it needs when it runs, so that `--help` answers at once.
 import argparse
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 from .models.bundled import BUNDLED, DEFAULT
+from .terminal import print_table, sentences_for, set_up_logging
 
-log = logging.getLogger("layerscope")
+log = logging.getLogger(__name__)
 
 DESCRIPTION = "Draw a digit and watch every layer of your image classifier answer, in Keras and in PyTorch."
-LOG_FILE = "layerscope.log"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +40,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="layerscope", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"layerscope {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
+    _add_serve(commands)
+    _add_evaluate(commands)
+    _add_download(commands)
+    for name, run, words in (
+        ("models", _models, "list the bundled networks"),
+        ("backends", _backends, "list the frameworks, and how to install what is missing"),
+        ("visualizers", _visualizers, "list the views, and plugins that could not be taken"),
+    ):
+        commands.add_parser(name, help=words, description=f"{words.capitalize()}.").set_defaults(run=run)
+    return parser
 
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="open the page")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8050, help="port; 0 takes a free one (default: %(default)s)")
@@ -57,13 +68,27 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--debug", action="store_true", help="log more, and show where a fault came from")
     serve.set_defaults(run=_serve)
 
-    models = commands.add_parser("models", help="list the bundled networks")
-    models.set_defaults(run=_models)
-    backends = commands.add_parser("backends", help="list the frameworks, and how to install what is missing")
-    backends.set_defaults(run=_backends)
-    visualizers = commands.add_parser("visualizers", help="list the views, and plugins that could not be taken")
-    visualizers.set_defaults(run=_visualizers)
-    return parser
+
+def _add_evaluate(commands: Any) -> None:
+    words = "measure a model on images nobody trained on"
+    evaluate = commands.add_parser("evaluate", help=words, description=f"{words.capitalize()}.")
+    evaluate.add_argument("model", metavar="NAME", help="a bundled network, a file, or package.module:attribute")
+    evaluate.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
+    _add_data(evaluate)
+    evaluate.add_argument(
+        "--fail-under",
+        type=_share,
+        metavar="SHARE",
+        help="end with status 1 if the accuracy on any of the sets is below this, such as 0.99",
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_download(commands: Any) -> None:
+    download = commands.add_parser("download", help="fetch MNIST, 12 MB, into your cache")
+    download.add_argument("--to", type=Path, metavar="DIR", help="folder to put it into (default: your cache)")
+    download.add_argument("--mirror", action="append", metavar="URL", help="where to fetch it from; may be repeated")
+    download.set_defaults(run=_download)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +107,15 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535. Received: {text}")
 
 
+def _share(text: str) -> float:
+    try:
+        if 0 <= float(text) <= 1:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"a share is a number from 0 to 1. Received: {text}")
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     import platformdirs
 
@@ -93,7 +127,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .backends.registry import backend
     from .server import ServeError, serve
 
-    with _sentences_for(BackendError, ServeError):
+    with sentences_for(BackendError, ServeError):
         if arguments.backend:
             backend(arguments.backend)
         if not (arguments.model in BUNDLED or ":" in arguments.model or Path(arguments.model).is_file()):
@@ -115,7 +149,7 @@ def _models(arguments: argparse.Namespace) -> int:
         (name, net.title, "×".join(map(str, net.input_shape)), str(len(net.layers)), f"{net.parameters:,}")
         for name, net in BUNDLED.items()
     ]
-    _print_table(("name", "title", "input", ">layers", ">parameters"), rows)
+    print_table(("name", "title", "input", ">layers", ">parameters"), rows)
     return 0
 
 
@@ -124,10 +158,10 @@ def _backends(arguments: argparse.Namespace) -> int:
     from .backends.registry import backends
 
     set_up_logging()
-    with _sentences_for(BackendError):
+    with sentences_for(BackendError):
         found = backends()
     rows = [(entry.name, entry.title, "not usable" if entry.missing else "installed") for entry in found]
-    _print_table(("name", "title", "state"), rows)
+    print_table(("name", "title", "state"), rows)
     print("".join(f"{entry.missing}\n" for entry in found if entry.missing), end="")
     return 0
 
@@ -140,66 +174,63 @@ def _visualizers(arguments: argparse.Namespace) -> int:
         (name, entry.title, ", ".join(sorted(need.value for need in entry.needs)))
         for name, entry in registered().items()
     ]
-    _print_table(("name", "title", "needs"), rows)
+    print_table(("name", "title", "needs"), rows)
     for problem in problems():
         log.warning("Visualizer %r was left out. %s", problem.name, problem.reason)
     return 0
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table; columns marked with `>` stand to the right."""
-    from rich import box
+def _evaluate(arguments: argparse.Namespace) -> int:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
-    for row in rows:
-        table.add_row(*row)
-    # What is not a terminal counts as narrow, and words would be broken for nobody's eyes.
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    from .backends.base import BackendError
+    from .backends.opening import open_model
+    from .datasets.base import DatasetError
+    from .training.evaluation import evaluate, evaluation_sets
 
-
-class Sentence(logging.Formatter):
-    """Log entries as the terminal shows them: one sentence, without a traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f"layerscope: {record.getMessage()}"
-
-
-def set_up_logging(debug: bool = False, home: Path | None = None) -> None:
-    """Sends warnings to the terminal in one sentence each, and everything with tracebacks to a file that rotates.
-
-    Args:
-        debug: show everything of Layerscope on the terminal, too, with tracebacks.
-        home: folder of the log file; none is written when None or when the folder cannot be written to.
-    """
-    from logging.handlers import RotatingFileHandler
-
-    whole = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    terminal = logging.StreamHandler()
-    terminal.setLevel(logging.DEBUG if debug else logging.WARNING)
-    terminal.setFormatter(whole if debug else Sentence())
-    logging.basicConfig(level=logging.INFO, handlers=[terminal], force=True)
-    log.setLevel(logging.DEBUG if debug else logging.INFO)
-    if home is None:
-        return
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(home / LOG_FILE, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
-    except OSError as error:
-        log.warning("There will be no log file, because %s cannot be written: %s.", home, error.strerror)
-        return
-    file.setFormatter(whole)
-    logging.getLogger().addHandler(file)
+    set_up_logging()
+    faults = BackendError, DatasetError, ValueError  # the last where a model has other classes than the images
+    with sentences_for(*faults), Console(stderr=True).status("Starting…") as status:
+        model = open_model(arguments.model, arguments.backend, status.update)
+        status.update("Measuring…")
+        sets = evaluation_sets(arguments.data, model.input_shape)
+        measured = {title: evaluate(model, *images) for title, images in sets.items()}
+    print(f"{model.name} in {model.backend}, {model.parameters:,} parameters")
+    print_table(
+        ("set", ">images", ">accuracy", ">loss", ">seconds"),
+        [
+            (title, f"{found.count:,}", f"{found.accuracy:.2%}", f"{found.loss:.4f}", f"{found.seconds:.1f}")
+            for title, found in measured.items()
+        ],
+    )
+    print_table(
+        ("class", *(f">{title}" for title in measured)),
+        [(name, *(_percent(found.per_class.get(name)) for found in measured.values())) for name in model.classes],
+    )
+    return int(any(found.accuracy < (arguments.fail_under or 0) for found in measured.values()))
 
 
-@contextmanager
-def _sentences_for(*faults: type[Exception]) -> Iterator[None]:
-    """Ends the program with status 2 and one sentence when a fault comes up; its traceback goes to the log."""
-    try:
-        yield
-    except faults as error:
-        log.error("%s", error, exc_info=True)
-        sys.exit(2)
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from .datasets.base import DatasetError, cache_folder
+    from .datasets.download import MIRRORS, download_mnist
+
+    set_up_logging()
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with sentences_for(DatasetError), Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name)
+            progress.update(tasks[name], completed=done, total=total or None)
+
+        folder = download_mnist(arguments.to or cache_folder() / "mnist", arguments.mirror or MIRRORS, show)
+    print(f"MNIST is in {folder}")
+    return 0

@@ -5,12 +5,18 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import layerscope
 import pytest
+from layerscope.datasets.mnist import load_mnist
+from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
 from layerscope.models.bundled import BUNDLED
+from layerscope.models.weights import initial_weights, save_weights
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,7 +37,7 @@ def run(tmp_path: Path) -> Run:
 def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -> None:
     """A fault: status 2, and nothing but one sentence on the terminal."""
     assert result.returncode == 2, result.stdout + result.stderr
-    assert re.fullmatch(r"layerscope: [^\n]*\n", result.stderr), result.stderr
+    assert re.fullmatch(r"layerscope: [^\n]*", result.stderr.strip()), result.stderr
     for word in words:
         assert word in result.stderr
 
@@ -90,6 +96,75 @@ def test_a_visualizer_that_cannot_be_taken_is_named_with_the_reason(run: Run, tm
     assert result.returncode == 0
     assert "feature_maps" in result.stdout
     assert result.stderr == "layerscope: Visualizer 'moods' was left out. RuntimeError: no moods today\n"
+
+
+@pytest.fixture
+def mirror(data_dir: Path) -> Iterator[str]:
+    """The address of a local server with MNIST's published files."""
+    handler = partial(SimpleHTTPRequestHandler, directory=data_dir / "mnist")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_mnist_is_downloaded_where_it_is_looked_for(run: Run, mirror: str) -> None:
+    result = run("download", "--mirror", mirror)
+    assert result.returncode == 0, result.stderr
+    folder = Path(result.stdout.removeprefix("MNIST is in ").strip())
+    assert len(load_mnist(folder, "train")) == 60_000
+    assert "t10k-labels-idx1-ubyte.gz" in result.stderr
+
+
+def test_download_without_a_network_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    result = run("download", "--to", str(tmp_path / "here"), "--mirror", "http://127.0.0.1:9/")
+    assert_one_sentence(result, "could not be downloaded", "check the network", str(tmp_path / "here"))
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> str:
+    """A weights file of a small network that guesses."""
+    layers = Input(name="input", shape=(28, 28, 1)), Flatten(name="flatten"), Dense(name="logits", units=10)
+    softmax = Activation(name="softmax", function="softmax")
+    network = Architecture(name="untrained", title="Untrained", layers=(*layers, softmax))
+    save_weights(tmp_path / "untrained.safetensors", network, initial_weights(network))
+    return str(tmp_path / "untrained.safetensors")
+
+
+@pytest.mark.parametrize("backend", ["keras", "pytorch"])
+def test_evaluate_measures_every_set_and_class(run: Run, untrained: str, data_dir: Path, backend: str) -> None:
+    result = run("evaluate", untrained, "--backend", backend, "--data", str(data_dir))
+    assert result.returncode == 0, result.stderr
+    assert "layerscope:" not in result.stderr
+    assert f"untrained in {backend}, 7,850 parameters" in result.stdout
+    assert re.search(r"MNIST test images +10,000 +\d{1,2}\.\d\d% +\d\.\d{4} +\d+\.\d", result.stdout), result.stdout
+    assert re.search(r"Pen strokes of writers not trained on +[\d,]+ +\d{1,2}\.\d\d%", result.stdout)
+    assert re.search(r"^ +9 +\d+\.\d\d% +\d+\.\d\d% *$", result.stdout, re.M)
+
+
+def test_evaluate_fails_under_the_accuracy_that_was_asked_for(run: Run, untrained: str, data_dir: Path) -> None:
+    assert run("evaluate", untrained, "--data", str(data_dir), "--fail-under", "0.99").returncode == 1
+
+
+def test_evaluate_without_data_is_one_sentence(run: Run, untrained: str, tmp_path: Path) -> None:
+    result = run("evaluate", untrained, "--data", str(tmp_path))
+    assert_one_sentence(result, "no test images", "--data", "LAYERSCOPE_DATA", str(tmp_path))
+
+
+def test_evaluate_an_unknown_model_is_one_sentence(run: Run) -> None:
+    assert_one_sentence(run("evaluate", "alexnet"), "'alexnet'", "cnn-compact")
+
+
+def test_evaluate_a_damaged_file_is_one_sentence(run: Run, untrained: str) -> None:
+    Path(untrained).write_bytes(Path(untrained).read_bytes()[:-100])
+    assert_one_sentence(run("evaluate", untrained), "untrained.safetensors")
+
+
+@pytest.mark.parametrize("share", ["99", "-1", "much", "nan"])
+def test_a_share_that_is_none(run: Run, share: str) -> None:
+    result = run("evaluate", "cnn", f"--fail-under={share}")
+    assert result.returncode == 2
+    assert f"a share is a number from 0 to 1. Received: {share}" in result.stderr
 
 
 def test_an_unknown_backend_is_one_sentence(run: Run) -> None:
