@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
@@ -152,7 +153,9 @@ def _register_panels(app: Dash, services: Services) -> None:
         except BackendError as error:  # the answer says the same on the page
             log.error("%s", error)
             return [], {"model": subject["model"], "custom": False, "panels": []}, {}
-        panels = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
+        placed = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
+        fresh = secrets.token_hex(2)  # new ids, so that the browser mounts new figures instead of blanking old ones
+        panels = [replace(panel, id=f"{fresh}-{index}") for index, panel in enumerate(placed)]
         children = [
             panel_component(panel, services.visualizers[panel.visualizer], layers)
             for panel in panels

@@ -204,6 +204,7 @@
     const graph = plotOf(id);
     const done = () => {
       if (!waiting.has(id)) uncover(id);
+      if (section(id)) section(id).classList.add("has-figure");
       listen(id);
     };
     if (graph && graph.once) graph.once("plotly_afterplot", done);
@@ -309,6 +310,11 @@
   clientside.paint = function (data) {
     if (!data) return;
     if (data.fault) showFault(data.fault);
+    if (!data.panels)
+      for (const message of document.querySelectorAll(".panel:not(.has-figure) .panel-message")) {
+        message.textContent = "Nothing to show; the message above says why.";
+        message.closest(".panel").classList.add("is-withheld");
+      }
     if (data.panels) {
       const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && scope.ink.drawing;
       for (const stage of data.stages) paintStage(stage);
