@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from .ink import SIZE
+
 Strokes = Sequence[NDArray[np.floating]]
 """One array `(points, 2)` per stroke; x to the right, y down, in the unit square of the paper."""
 
-SIZE = 140
-"""Pixels along each side of the ink that the page sends."""
 BRUSH = 0.1
 """Width of the page's brush as it comes, as a share of the paper's side.
 

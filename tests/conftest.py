@@ -15,7 +15,7 @@ def data_dir() -> Path:
     """The folder of real data; without it the test is skipped, or fails where `CI=true` requires it."""
     repository = Path(__file__).parents[1]
     folder = Path(os.environ.get("LAYERSCOPE_DATA") or repository.parent / "shared" / "data").resolve()
-    if (folder / "mnist").is_dir():
+    if (folder / "mnist").is_dir() and (folder / "pendigits").is_dir():
         return folder
     reason = f"needs real data in {folder}; set LAYERSCOPE_DATA to a folder that holds mnist/ and pendigits/"
     if os.environ.get("CI") == "true":

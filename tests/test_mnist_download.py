@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +53,7 @@ class Mirror:
     breaks_after: int | None = None
     corrupts: bool = False
     status: int = 200
+    delay: float = 0.0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
 
@@ -66,6 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         mirror, name = self.mirror, self.path.rpartition("/")[2]
         asked = self.headers.get("Range")
         mirror.asked.append((name, asked))
+        time.sleep(mirror.delay)
         if mirror.status != 200 or name not in mirror.files:
             self.send_error(mirror.status if mirror.status != 200 else 404)
             return
@@ -241,7 +244,7 @@ def test_a_folder_that_cannot_be_written_is_named(serve: Callable[..., Mirror], 
 def test_two_processes_at_once_fetch_each_file_once(
     serve: Callable[..., Mirror], published: dict[str, bytes], tmp_path: Path
 ) -> None:
-    mirror = serve()
+    mirror = serve(delay=0.3)
     files = tmp_path / "files.pickle"
     files.write_bytes(pickle.dumps(FILES))
     command = [sys.executable, "-c", DOWNLOAD, str(files), str(tmp_path / "mnist"), mirror.address]
