@@ -55,7 +55,9 @@ class Layer:
             ArchitectureError: the shape has no height and width.
         """
         if len(shape) != 3:
-            raise ArchitectureError(f"Layer {self.name!r} needs an input with height, width and channels. Received: {shape}")
+            raise ArchitectureError(
+                f"Layer {self.name!r} needs an input with height, width and channels. Received: {shape}"
+            )
         return shape[0], shape[1], shape[2]
 
 
@@ -215,7 +217,9 @@ class Dense(Layer):
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         if len(shapes[0]) != 1:
-            raise ArchitectureError(f"Layer {self.name!r} needs a flat input; put a flatten before it. Received: {shapes[0]}")
+            raise ArchitectureError(
+                f"Layer {self.name!r} needs a flat input; put a flatten before it. Received: {shapes[0]}"
+            )
         return (self.units,)
 
     def weight_shapes(self, shapes: Sequence[Shape]) -> dict[str, Shape]:
@@ -245,15 +249,17 @@ class Concatenate(Layer):
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         if len({shape[:-1] for shape in shapes}) != 1:
-            raise ArchitectureError(f"Layer {self.name!r} joins inputs that differ in channels only. Received: {list(shapes)}")
+            raise ArchitectureError(
+                f"Layer {self.name!r} joins inputs that differ in channels only. Received: {list(shapes)}"
+            )
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
 
 KINDS: Mapping[str, type[Layer]] = {
     cls.kind: cls
     for cls in (
-        Input, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, BatchNorm, Activation, Dropout, Flatten, Dense, Add,
-        Concatenate,
+        Input, Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, BatchNorm, Activation, Dropout, Flatten, Dense,
+        Add, Concatenate,
     )
 }  # fmt: skip
 
@@ -342,10 +348,12 @@ class Architecture:
 
 
 def _layer_from(entry: Mapping[str, Any]) -> Layer:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     kind = values.pop("kind")
     if kind not in KINDS:
-        raise ArchitectureError(f"Layer {values.get('name')!r} has an unknown kind; known are {', '.join(KINDS)}. Received: {kind!r}")
+        raise ArchitectureError(
+            f"Layer {values.get('name')!r} has an unknown kind; known are {', '.join(KINDS)}. Received: {kind!r}"
+        )
     return KINDS[kind](**values)
 
 
@@ -364,7 +372,9 @@ def _with_inputs(layers: Sequence[Layer]) -> tuple[Layer, ...]:
             layer = _replace_inputs(layer, (resolved[-1].name,))
         unknown = [name for name in layer.inputs if name not in seen]
         if unknown:
-            raise ArchitectureError(f"Layer {layer.name!r} reads {unknown[0]!r}, which is not among the layers before it.")
+            raise ArchitectureError(
+                f"Layer {layer.name!r} reads {unknown[0]!r}, which is not among the layers before it."
+            )
         seen.add(layer.name)
         resolved.append(layer)
     return tuple(resolved)

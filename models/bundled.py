@@ -44,7 +44,9 @@ def _classifier() -> list[Layer]:
     return [Dense(name="logits", units=10), Activation(name="softmax", function="softmax")]
 
 
-def _network(name: str, title: str, *blocks: list[Layer] | Layer, shape: tuple[int, int, int] = (28, 28, 1)) -> Architecture:
+def _network(
+    name: str, title: str, *blocks: list[Layer] | Layer, shape: tuple[int, int, int] = (28, 28, 1)
+) -> Architecture:
     layers: list[Layer] = [Input(name="input", shape=shape)]
     for block in blocks:
         layers.extend(block if isinstance(block, list) else [block])
