@@ -55,7 +55,7 @@ class CheckedModel(Model):
         self.input_shape = (height, width, channels)
         self.classes = _class_names(name, self.layers[-1], classes)
         self._logits = _logits_layer(self.layers)
-        lacking = {*lacks, *([] if self._logits else [Capability.LOGITS])}
+        lacking = {*lacks, *([] if self._logits else [Capability.LOGITS, Capability.FIT])}
         self.capabilities = frozenset(Capability) - lacking
         self._everything = tuple(self._infos)
         self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
@@ -259,10 +259,24 @@ def _position(info: LayerInfo, position: tuple[int, int]) -> tuple[int, int]:
 
 
 def _class_names(title: str, final: LayerInfo, classes: Sequence[str] | None) -> tuple[str, ...]:
+    if len(final.output_shape) != 1 or final.units < 2:
+        raise BackendError(
+            f"{title} should end in one number for each class. Received: {final.output_shape} from layer {final.name!r}"
+        )
     names = tuple(map(str, range(final.units))) if classes is None else tuple(classes)
     if len(names) != final.units:
         raise BackendError(f"{title} tells {final.units} classes apart. Received: {len(names)} class names")
     return names
+
+
+def ends_in_probabilities(model: CheckedModel) -> bool:
+    """Whether the last layer gives them already: it says so, or its numbers for an image look like it."""
+    final = model.layers[-1]
+    if final.kind == "activation" and final.settings.get("function") in {"softmax", "sigmoid"}:
+        return True
+    images = np.random.default_rng(0).random((2, *model.input_shape), dtype=np.float32)
+    rows = model.probabilities(images)
+    return bool(rows.min() >= 0 and np.allclose(rows.sum(-1), 1, atol=1e-4))
 
 
 def _logits_layer(layers: Sequence[LayerInfo]) -> str | None:

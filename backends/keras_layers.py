@@ -30,9 +30,14 @@ def layer_for(layer: Layer, shapes: Sequence[Shape]) -> Any:
     return made
 
 
+def takes_training(layer: Any) -> bool:
+    """Whether a layer wants to know if it is being trained."""
+    return isinstance(layer, keras.Layer) and "training" in signature(layer.call).parameters
+
+
 def calling(layer: Any) -> Callable[..., Any]:
     """Calls a layer on its inputs; passes `training` on where the layer knows the word."""
-    passes_on = "training" in signature(layer.call).parameters
+    passes_on = takes_training(layer)
     several = isinstance(layer, (keras.layers.Add, keras.layers.Concatenate))
 
     def call(*values: Any, training: bool) -> Any:
@@ -44,7 +49,10 @@ def calling(layer: Any) -> Callable[..., Any]:
 
 def canonical(layer: Any) -> dict[str, Any]:
     """Canonical weight name → the layer's variable; Keras keeps its weights in canonical layout already."""
-    return {CANONICAL.get(weight.name, weight.name): weight for weight in getattr(layer, "weights", ())}
+    weights = list(getattr(layer, "weights", ()))
+    if len({weight.name for weight in weights}) < len(weights):
+        return {weight.path.partition("/")[2]: weight for weight in weights}
+    return {CANONICAL.get(weight.name, weight.name): weight for weight in weights}
 
 
 def _convolution(layer: Conv2D) -> Any:

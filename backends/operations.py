@@ -1,7 +1,8 @@
 """A network as a list of calls that we make ourselves: nothing has to be hooked, and nothing is left behind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from math import prod
 from typing import Any
 
@@ -31,16 +32,22 @@ def run(
         factors: operation name → what its result is multiplied by.
         alias: gives an operation that hands its input through a tensor of its own.
     """
-    values = {operations[0].name: images}
+    values: dict[str, Any] = {}
     for operation in operations:
-        taken = [values[name] for name in operation.inputs]
-        value = operation.call(*taken) if taken else images
+        taken = [values[name] for name in operation.inputs] if values else [images]
+        value = operation.call(*taken)
         if operation.name in factors:
             value = value * factors[operation.name]
         elif alias and any(value is each for each in taken):
             value = alias(value)
         values[operation.name] = value
     return values
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """The name itself, or with the first number that makes it unique: a layer may be called more than once."""
+    used = set(taken)
+    return next(each for each in chain([name], (f"{name}_{number}" for number in count(2))) if each not in used)
 
 
 def describe(

@@ -28,18 +28,24 @@ class PyTorchBackend(Backend):
 
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         self.start()
-        from .pytorch_layers import module_for
+        from .pytorch_layers import device, module_for, training_twin
         from .pytorch_model import PyTorchModel
 
         if weights is None:
             weights = initial_weights(architecture, seed)
         given = fitting(architecture.name, architecture.infos, weights)
         shapes = {info.name: info.output_shape for info in architecture.infos}
-        operations = [
-            Operation(layer.name, module_for(layer, [shapes[name] for name in layer.inputs]), layer.inputs)
+        modules = {
+            layer.name: module_for(layer, [shapes[name] for name in layer.inputs]).to(device()).eval()
             for layer in architecture.layers
-        ]
-        model = PyTorchModel(operations, architecture.infos, name=architecture.name, classes=architecture.classes)
+        }
+        model = PyTorchModel(
+            [Operation(layer.name, modules[layer.name], layer.inputs) for layer in architecture.layers],
+            [Operation(layer.name, training_twin(modules[layer.name]), layer.inputs) for layer in architecture.layers],
+            architecture.infos,
+            name=architecture.name,
+            classes=architecture.classes,
+        )
         model.load(given)
         return model
 
@@ -50,7 +56,7 @@ class PyTorchBackend(Backend):
         return follow(source, name, classes)
 
     def reads(self, path: Path) -> bool:
-        return path.suffix == ".pt2"
+        return False
 
     def takes(self, source: Any) -> bool:
         return comes_from(source, "torch")

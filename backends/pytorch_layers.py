@@ -1,6 +1,7 @@
 """A description's layers as PyTorch modules, and how any module's weights look in canonical layout."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, cast
 
 import torch
@@ -35,6 +36,17 @@ def module_for(layer: Layer, shapes: Sequence[Shape]) -> nn.Module:
     Its values keep PyTorch's own order of axes, `(n, channels, height, width)`.
     """
     return _MODULES[layer.kind](layer, shapes)
+
+
+def device() -> torch.device:
+    """Where PyTorch computes: on a GPU when there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_twin(module: nn.Module) -> nn.Module:
+    """Another module in training mode around the very same weights, so that no mode is ever switched."""
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return deepcopy(module, shared).train()
 
 
 def canonical(module: Any) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
 """One opened PyTorch network."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights, read_only
 from .checked import CheckedModel, Scales
 from .operations import Operation, run
-from .pytorch_layers import canonical
+from .pytorch_layers import canonical, device
 
 
 class PyTorchModel(CheckedModel):
@@ -23,24 +22,26 @@ class PyTorchModel(CheckedModel):
     def __init__(
         self,
         operations: Sequence[Operation],
+        training: Sequence[Operation],
         layers: Sequence[LayerInfo],
         *,
         name: str,
         classes: Sequence[str] | None = None,
         lacks: Iterable[Capability] = (),
-        training: Sequence[Operation] | None = None,
+        channels_last: bool = True,
     ) -> None:
-        """Takes the operations over; `training` are those that share their weights and train (copies when None)."""
+        """Takes over operations that call modules, and others in training mode around the same weights.
+
+        `channels_last` is how images lie in memory: the fastest, but a user's `view` may need the usual way.
+        """
         super().__init__(name=name, backend="pytorch", layers=layers, classes=classes, lacks=lacks)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._modules = nn.ModuleDict(
-            {f"m{i}": op.call for i, op in enumerate(operations) if isinstance(op.call, nn.Module)}
-        )
-        self._modules.to(self._device).eval()
+        self._device = device()
+        self._channels_last = channels_last
         self._operations = tuple(operations)
+        self._training = tuple(training)
+        self._modules = nn.ModuleList(cast(nn.Module, operation.call) for operation in operations)
         self._calls = {operation.name: operation.call for operation in operations}
         self._position = {operation.name: place for place, operation in enumerate(operations)}
-        self._training = tuple(training) if training else training_twins(operations)
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         with torch.inference_mode():
@@ -67,10 +68,13 @@ class PyTorchModel(CheckedModel):
 
     def _given(self, array: Array) -> Tensor:
         """A tensor in PyTorch's order of axes that shares no memory with the array."""
-        tensor = torch.from_numpy(np.array(array))
-        if self._device.type != "cpu":
-            tensor = tensor.to(self._device)
-        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+        if array.ndim != 4:
+            tensor = torch.from_numpy(np.array(array))
+        elif self._channels_last:
+            tensor = torch.from_numpy(np.array(array)).permute(0, 3, 1, 2)
+        else:
+            tensor = torch.from_numpy(np.array(array.transpose(0, 3, 1, 2), order="C"))
+        return tensor if self._device.type == "cpu" else tensor.to(self._device)
 
     def _factors(self, scales: Scales) -> dict[str, Tensor]:
         factors = {}
@@ -123,18 +127,6 @@ class PyTorchModel(CheckedModel):
             accuracy = (guesses.argmax(1) == wanted).float().mean()
             measured = torch.stack([loss.detach(), accuracy]).tolist()
         return Step(*measured)
-
-
-def training_twins(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """The same operations in training mode: other modules around the very same weights, so no mode is ever switched."""
-    twins = []
-    for operation in operations:
-        call = operation.call
-        if isinstance(call, nn.Module):
-            shared = {id(tensor): tensor for tensor in (*call.parameters(), *call.buffers())}
-            call = deepcopy(call, shared).train()
-        twins.append(Operation(operation.name, call, operation.inputs))
-    return tuple(twins)
 
 
 def _handed_out(tensor: Tensor) -> Array:
