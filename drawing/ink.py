@@ -22,7 +22,7 @@ class InkError(ValueError):
 
 
 def encode_ink(picture: NDArray[np.floating]) -> str:
-    """Text of a picture `(140, 140)` in [0, 1], letters, digits, `-` and `_` only; a drawn digit takes about 600.
+    """Text of a picture `(140, 140)` in [0, 1], letters, digits, `-` and `_` only; a drawn digit takes about 1,000.
 
     Raises:
         InkError: the picture has another size.
