@@ -65,22 +65,22 @@ ORIGINAL: Mapping[str, Recipe] = {
 """The recipes of the programs that the networks come from; `cnn-two-block` and `dense-84x96` name no epochs there."""
 
 
-def _fast(epochs: int, learning_rate: float, batch: int = 128, **augmentation: float) -> Recipe:
+def _fast(epochs: int, learning_rate: float, weight_decay: float = 0.0) -> Recipe:
     return Recipe(
         epochs=epochs,
-        batch=batch,
         learning_rate=learning_rate,
         schedule="one-cycle",
-        augmentation=Augmentation(**augmentation),
+        optimiser=Optimiser(weight_decay=weight_decay),
+        augmentation=Augmentation(),
     )
 
 
 FAST: Mapping[str, Recipe] = {
     "dense": _fast(40, 2e-3),
-    "cnn": _fast(12, 2e-3),
-    "cnn-compact": _fast(15, 3e-3),
-    "cnn-two-block": _fast(12, 2e-3),
-    "cnn-batchnorm": _fast(10, 2e-3),
+    "cnn": _fast(12, 2e-3, weight_decay=0.01),
+    "cnn-compact": _fast(15, 3e-3, weight_decay=0.01),
+    "cnn-two-block": _fast(12, 2e-3, weight_decay=0.01),
+    "cnn-batchnorm": _fast(10, 2e-3, weight_decay=0.01),
     "dense-84x96": _fast(15, 1e-3),
 }
 """The recipes of the bundled weights, chosen on images kept out of the training images, never on test images."""
