@@ -1,6 +1,7 @@
 """One opened PyTorch network."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +26,7 @@ class PyTorchModel(CheckedModel):
         training: Sequence[Operation],
         layers: Sequence[LayerInfo],
         *,
+        owners: Mapping[str, nn.Module],
         name: str,
         classes: Sequence[str] | None = None,
         lacks: Iterable[Capability] = (),
@@ -32,6 +34,7 @@ class PyTorchModel(CheckedModel):
     ) -> None:
         """Takes over operations that call modules, and others in training mode around the same weights.
 
+        `owners` are the modules that hold each layer's weights.
         `channels_last` is how images lie in memory: the fastest, but a user's `view` may need the usual way.
         """
         super().__init__(name=name, backend="pytorch", layers=layers, classes=classes, lacks=lacks)
@@ -40,11 +43,11 @@ class PyTorchModel(CheckedModel):
         self._operations = tuple(operations)
         self._training = tuple(training)
         self._modules = nn.ModuleList(cast(nn.Module, operation.call) for operation in operations)
-        self._calls = {operation.name: operation.call for operation in operations}
+        self._owners = dict(owners)
         self._position = {operation.name: place for place, operation in enumerate(operations)}
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
-        with torch.inference_mode():
+        with torch.inference_mode(), _cores_for(len(images)):
             values = self._run(self._given(images), layers, scales)
             return {name: _handed_out(values[name]) for name in layers}
 
@@ -84,12 +87,12 @@ class PyTorchModel(CheckedModel):
         return factors
 
     def _read(self, layer: str) -> Mapping[str, Array]:
-        return {name: view.detach().cpu().numpy().copy() for name, view in canonical(self._calls[layer]).items()}
+        return {name: view.detach().cpu().numpy().copy() for name, view in canonical(self._owners[layer]).items()}
 
     def _write(self, weights: Weights) -> None:
         with torch.no_grad():
             for layer, named in weights.items():
-                for name, view in canonical(self._calls[layer]).items():
+                for name, view in canonical(self._owners[layer]).items():
                     view.copy_(torch.from_numpy(np.array(named[name])))
 
     def _steps(
@@ -127,6 +130,18 @@ class PyTorchModel(CheckedModel):
             accuracy = (guesses.argmax(1) == wanted).float().mean()
             measured = torch.stack([loss.detach(), accuracy]).tolist()
         return Step(*measured)
+
+
+@contextmanager
+def _cores_for(images: int) -> Iterator[None]:
+    """One core for one image: too little work to share, and sharing waits for whoever else is busy on the others."""
+    before = torch.get_num_threads()
+    wanted = 1 if images == 1 else before
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _handed_out(tensor: Tensor) -> Array:

@@ -7,14 +7,14 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from ..backends.base import Backend
+from ..drawing.strokes import BRUSH
 from . import ids
 from .icons import icon
 from .services import Services
 from .state import STEPS
 
 CANVAS_SIDE = 320
-"""Pixels; fits a phone of 360 and is what a brush of 1 is measured by."""
-DEFAULT_BRUSH = 0.07
+"""Pixels; fits a phone of 360. The brush is measured in shares of it."""
 
 THEME = {"primaryColor": "indigo", "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "defaultRadius": "md"}
 
@@ -123,7 +123,7 @@ def _drawing() -> Any:
                         id=ids.CANVAS,
                         width=CANVAS_SIDE,
                         height=CANVAS_SIDE,
-                        lineWidth=round(DEFAULT_BRUSH * CANVAS_SIDE),
+                        lineWidth=round(BRUSH * CANVAS_SIDE),
                         lineColor="#000000",
                         image_content=blank,
                         hide_buttons=["zoom", "pan", "line", "pencil", "rectangle", "undo", "select"],
@@ -144,7 +144,7 @@ def _drawing() -> Any:
                         [
                             "Brush",
                             dmc.Slider(
-                                id=ids.BRUSH, min=2, max=16, step=1, value=round(100 * DEFAULT_BRUSH), size="sm",
+                                id=ids.BRUSH, min=2, max=16, step=1, value=round(100 * BRUSH), size="sm",
                                 label=None, className="brush", updatemode="drag", **{"aria-label": "Brush width, percent"},
                             ),
                         ],
