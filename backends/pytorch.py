@@ -43,6 +43,7 @@ class PyTorchBackend(Backend):
             [Operation(layer.name, modules[layer.name], layer.inputs) for layer in architecture.layers],
             [Operation(layer.name, training_twin(modules[layer.name]), layer.inputs) for layer in architecture.layers],
             architecture.infos,
+            owners=modules,
             name=architecture.name,
             classes=architecture.classes,
         )

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..models.architecture import KINDS
+
 Settings = dict[str, Any]
 Described = tuple[str, Settings]
 
@@ -69,7 +71,7 @@ def _module_like(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 def _kind_by_shapes(target: Any, tensors: Sequence[Tensor], result: Tensor) -> str:
     if target in ADDING and len(tensors) > 1 and all(each.shape == result.shape for each in tensors):
         return "add"
-    if target in JOINING and sum(each.shape[1] for each in tensors) == result.shape[1]:
+    if target in JOINING and result.ndim in (2, 4) and sum(each.shape[1] for each in tensors) == result.shape[1]:
         return "concatenate"
     if target in FLATTENING and result.ndim == 2 and result.numel() == tensors[0].numel():
         return "flatten"
@@ -94,7 +96,8 @@ def _is_global_mean(tensors: Sequence[Tensor], result: Tensor) -> bool:
 
 
 def _own_name(target: Any) -> str:
-    return target if isinstance(target, str) else str(target.__name__)
+    name = target if isinstance(target, str) else str(target.__name__)
+    return f"torch.{name}" if name in KINDS else name
 
 
 def _pair(value: Any) -> tuple[int, int]:

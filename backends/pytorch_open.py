@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class _Followed:
         network = _copied(title, source)
         calls = calls_of(title, network)
         results, changing = _results(title, calls, image_shape(title, network))
-        self.infos = _described(title, calls, results)
+        self.infos, self.owners = _described(title, calls, results)
         self.operations = _operations(calls, changing)
         self.training = self._twins(network, changing)
         for flatten in flattens_to_reorder(self.operations, self.infos):
@@ -70,7 +70,14 @@ class _Followed:
         lacks = [] if self.training else [Capability.FIT]
         layers = list(self.infos.values())
         return PyTorchModel(
-            self.operations, self.training, layers, name=self.title, classes=classes, lacks=lacks, channels_last=False
+            self.operations,
+            self.training,
+            layers,
+            owners=self.owners,
+            name=self.title,
+            classes=classes,
+            lacks=lacks,
+            channels_last=False,
         )
 
     def _twins(self, network: nn.Module, changing: set[str]) -> list[Operation]:
@@ -115,7 +122,7 @@ def _results(title: str, calls: Sequence[Call], shape: tuple[int, int, int]) -> 
         changed = [name for name, version in before.items() if values[name]._version != version]
         if any(name in later.operation.inputs for name in changed for later in calls[place + 1 :]):
             raise BackendError(
-                f"In {title}, {operation.name!r} changes what {changed[-1]!r} gave in place before something else reads "
+                f"In {title}, {operation.name!r} changes the result of {changed[-1]!r} before something else reads "
                 "it; write it without changing it in place."
             )
         if changed and isinstance(operation.call, Applied):
@@ -123,30 +130,38 @@ def _results(title: str, calls: Sequence[Call], shape: tuple[int, int, int]) -> 
     return values, changing
 
 
-def _described(title: str, calls: Sequence[Call], results: dict[str, Any]) -> dict[str, LayerInfo]:
-    """What is known of each call that gives one result for each image."""
+def _described(
+    title: str, calls: Sequence[Call], results: dict[str, Any]
+) -> tuple[dict[str, LayerInfo], dict[str, nn.Module]]:
+    """What is known of each call that gives one result for each image, and which module holds such a layer's weights.
+
+    A module that gives several results, as attention does, leaves its weights to the layer that picks one of them.
+    """
     infos: dict[str, LayerInfo] = {}
+    owners: dict[str, nn.Module] = {}
     sources: dict[str, tuple[str, ...]] = {}
-    seen: set[int] = set()
+    loose: dict[str, nn.Module] = {}
     for call in calls:
         operation, result = call.operation, results[call.operation.name]
-        name, module = operation.name, operation.call
+        name, module = operation.name, cast(nn.Module, operation.call)
         reads = tuple(dict.fromkeys(source for each in operation.inputs for source in sources[each]))
         if not (_is_activation(result) and (reads or not infos)):
-            sources[name] = reads
-            for weight in module.parameters():  # type: ignore[attr-defined]
-                weight.requires_grad_(False)
+            sources[name], loose[name] = reads, module
             continue
         sources[name] = (name,)
-        owned = {} if id(module) in seen else canonical(module)
-        seen.add(id(module))
+        owner = next((loose.pop(each) for each in operation.inputs if each in loose and not canonical(module)), module)
+        owned = {} if any(owner is each for each in owners.values()) else canonical(owner)
+        if owned:
+            owners[name] = owner
         tensors = [results[each] for each in operation.inputs if isinstance(results[each], Tensor)]
         kind, settings = kind_of(call.target, call.args, call.kwargs, tensors, result) if infos else ("input", {})
         shapes = {weight: tuple(tensor.shape) for weight, tensor in owned.items()}
         infos[name] = describe(name, kind, reads, _shape(result), shapes, settings)
     if calls[-1].operation.name not in infos:
         raise BackendError(f"{title} should end in one row of numbers for each image.")
-    return infos
+    for module in loose.values():
+        module.requires_grad_(False)
+    return infos, owners
 
 
 def _is_activation(result: Any) -> bool:
