@@ -13,7 +13,7 @@ from .words import kind_words, shape_words
 
 HEADINGS = ("Layer", "Output", "Parameters", "Multiply-adds")
 WIDTHS = (32, 22, 22, 24)
-ROW = 38
+ROW, HEADER = 43, 28
 
 
 @visualizer(title="Layer table", follows_pen=False)
@@ -30,11 +30,11 @@ def layer_table(subject: Subject, settings: NoSettings) -> Figure:
     chosen = None if subject.layer is None else subject.layer.name
     marked = [BAND if layer.name == chosen else CLEAR for layer in layers] + [CLEAR]
     look = {"line": {"color": FAINT}, "align": ["left", "left", "right", "right"]}
-    header = {"values": [f"<b>{heading}</b>" for heading in HEADINGS], "fill": {"color": CLEAR}, "height": 26}
+    header = {"values": [f"<b>{heading}</b>" for heading in HEADINGS], "fill": {"color": CLEAR}, "height": HEADER}
     cells = {"values": _columns(layers), "fill": {"color": [marked]}, "height": ROW}
     return figure(
         [{"type": "table", "columnwidth": list(WIDTHS), "header": {**header, **look}, "cells": {**cells, **look}}],
-        height=26 + (len(layers) + 1) * ROW + 12,
+        height=HEADER + (len(layers) + 1) * ROW + 12,
     )
 
 

@@ -59,7 +59,7 @@ def collect(plugins: Iterable[EntryPoint]) -> Registry:
     for plugin in plugins:
         try:
             add(found, _load(plugin))
-        except Exception as error:  # a plugin may fail in any way while it is imported
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way while it is imported
             broken.append(Problem(plugin.name, f"{type(error).__name__}: {error}"))
     return Registry(MappingProxyType(found), tuple(broken))
 
