@@ -20,9 +20,9 @@ def create_venv(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def find_browser(path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def find_browser(path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs the script that finds a browser, where only one folder is looked into."""
-    command = [sys.executable, ROOT / "scripts" / "browser.py"]
+    command = [sys.executable, ROOT / "scripts" / "browser.py", *arguments]
     kept = {name: value for name, value in os.environ.items() if name != "CHROMIUM"}
     environment = {**kept, "PATH": str(path), "PLAYWRIGHT_BROWSERS_PATH": str(path), **variables}
     return subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -96,3 +96,12 @@ def test_help_names_every_target() -> None:
     assert [line.split()[1] for line in listed.splitlines() if line.startswith("  make")] == [
         target for target in targets if target != "browser"
     ]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can install with apt-get")
+def test_root_on_debian_gets_debians_chromium(tmp_path: Path, program: Program) -> None:
+    steps = f'echo "$@" >> {tmp_path}/steps\n[ $1 = update ] || printf "#!/bin/sh\\n" > {tmp_path}/chromium'
+    program("apt-get", f"{steps}\n[ $1 = update ] || /bin/chmod +x {tmp_path}/chromium")
+    found = find_browser(tmp_path, "--install")
+    assert found.stdout.strip() == f"{tmp_path}/chromium"
+    assert (tmp_path / "steps").read_text().splitlines() == ["update", "install --yes --no-install-recommends chromium"]
