@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = ("Google Chrome", "Chromium")
-ADVICE = "There is no Chromium or Chrome; install one, name it with CHROMIUM=/path/to/chrome, or run `make test`."
+ADVICE = "There is no Chromium or Chrome that starts; install one, or name it with CHROMIUM=/path/to/chrome."
 
 
 def main() -> int:

@@ -74,7 +74,7 @@ def test_a_python_without_venv_is_one_sentence(tmp_path: Path, program: Program)
 def test_no_browser_is_one_sentence(tmp_path: Path) -> None:
     result = find_browser(tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("There is no Chromium or Chrome;")
+    assert result.stderr.startswith("There is no Chromium or Chrome that starts;")
 
 
 def test_a_launcher_that_does_not_start_is_passed_over(tmp_path: Path, program: Program) -> None:
