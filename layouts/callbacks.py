@@ -69,6 +69,8 @@ def _register_address(app: Dash, services: Services) -> None:
         Output(ids.SELECTION, "data"),
         Output(ids.ARRANGEMENT, "data"),
         Output(ids.PICTURE, "data"),
+        Output(ids.DIGIT, "value"),
+        Output(ids.SAMPLE_INDEX, "value"),
         Output(ids.NOTICE_TEXT, "children"),
         Output(ids.NOTICE, "hide"),
         Input(ids.ADDRESS, "hash"),
@@ -88,6 +90,7 @@ def _register_address(app: Dash, services: Services) -> None:
             {"layer": wanted.selected.layer, "unit": wanted.selected.unit},
             {"panels": panels},
             picture,
+            *((str(picture["sample"][0]), picture["sample"][1]) if picture["sample"] else (None, "")),
             " ".join(notices),
             not notices,
         )
@@ -196,22 +199,26 @@ def _register_panels(app: Dash, services: Services) -> None:
 def _register_pictures(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.PICTURE, "data", allow_duplicate=True),
-        Output(ids.SAMPLE_INDEX, "value"),
-        Output(ids.DIGIT, "value"),
+        Output(ids.SAMPLE_INDEX, "value", allow_duplicate=True),
+        Output(ids.DIGIT, "value", allow_duplicate=True),
         Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
         Output(ids.NOTICE, "hide", allow_duplicate=True),
         Input(ids.DIGIT, "value"),
         Input(ids.SAMPLE_INDEX, "value"),
         Input(ids.SAMPLE_RANDOM, "n_clicks"),
+        State(ids.PICTURE, "data"),
         prevent_initial_call=True,
     )
-    def sampled(digit: str | None, index: Any, _clicks: int | None) -> Any:
-        if ctx.triggered_id == ids.SAMPLE_INDEX and (digit is None or not isinstance(index, int)):
+    def sampled(digit: str | None, index: Any, _clicks: int | None, picture: Any) -> Any:
+        by_index = any(entry["prop_id"].startswith(ids.SAMPLE_INDEX) for entry in ctx.triggered)
+        if by_index and (digit is None or not isinstance(index, int)):
             raise PreventUpdate
+        if by_index and picture and picture["sample"] == [int(digit or 0), index]:
+            raise PreventUpdate  # the address has chosen it, and it is there already
         try:
             dataset, _problem = services.samples
             chosen = int(digit) if digit is not None else secrets.randbelow(len(dataset.classes))
-            if ctx.triggered_id != ids.SAMPLE_INDEX:
+            if not by_index:
                 index = secrets.randbelow(len(dataset.indices_of(chosen)))
             choose(dataset, chosen, index)
             return _sample_picture(services, chosen, index), index, str(chosen), "", True

@@ -121,8 +121,8 @@ def _drawing() -> Any:
                 [
                     dash_canvas.DashCanvas(
                         id=ids.CANVAS,
-                        width=CANVAS_SIDE,
-                        height=CANVAS_SIDE,
+                        width=CANVAS_SIDE + 2,  # its canvas is two pixels narrower
+                        height=CANVAS_SIDE + 2,
                         lineWidth=round(BRUSH * CANVAS_SIDE),
                         lineColor="#000000",
                         image_content=blank,

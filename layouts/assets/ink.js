@@ -7,6 +7,8 @@
 (function () {
   "use strict";
   const SIZE = 140;
+  const SIDE = 320;
+  const FRAME = SIDE + 2; // dash-canvas makes its canvas two pixels narrower than it is told, but not less high
   const ANSWER_OVERDUE = 30000;
   const scope = (window.layerscope = window.layerscope || {});
   const blank = { picture: null, ink: null, sample: null, label: null, note: "" };
@@ -25,7 +27,7 @@
     context.fillRect(0, 0, side, side);
     for (const name of ["lower", "upper"]) {
       const canvas = layer(name);
-      if (canvas && canvas.width) context.drawImage(canvas, 0, 0, side, side);
+      if (canvas && canvas.width) context.drawImage(canvas, 0, 0, canvas.width, canvas.width, 0, 0, side, side);
     }
   }
 
@@ -79,42 +81,38 @@
 
   function snapshot() {
     const canvas = document.createElement("canvas");
-    const side = layer("lower").width;
-    canvas.width = canvas.height = side;
-    composite(canvas.getContext("2d"), side);
+    canvas.width = canvas.height = layer("lower").width;
+    composite(canvas.getContext("2d"), canvas.width);
     return canvas.toDataURL("image/png");
   }
 
   /* A picture for dash-canvas; the counter makes equal pictures differ, so that it always starts afresh. */
   const numbered = (url) => url.replace(/^data:image\/(\w+)/, "data:image/$1;show=" + ++shows);
 
-  function whitePaper() {
+  /* Puts a picture, or white paper, on the canvas, with a pen that shows on it. */
+  function present(image) {
     const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 8;
+    canvas.width = canvas.height = FRAME;
     const context = canvas.getContext("2d");
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, 8, 8);
-    return canvas.toDataURL("image/png");
-  }
-
-  function choosePen(url) {
-    const image = new Image();
-    image.onload = () => {
-      pen.drawImage(image, 0, 0, SIZE, SIZE);
-      const edge = pen.getImageData(0, 0, SIZE, 3).data;
-      let sum = 0;
-      for (let k = 0; k < edge.length; k += 4) sum += edge[k];
-      dash_clientside.set_props("canvas", { lineColor: sum / (edge.length / 4) < 128 ? "#ffffff" : "#000000" });
-    };
-    image.src = url;
+    context.fillRect(0, 0, FRAME, FRAME);
+    if (image) context.drawImage(image, 0, 0, SIDE, SIDE);
+    pen.drawImage(canvas, 0, 0, SIZE, SIZE);
+    const edge = pen.getImageData(0, 0, SIZE, 3).data;
+    let sum = 0;
+    for (let k = 0; k < edge.length; k += 4) sum += edge[k];
+    const lineColor = sum / (edge.length / 4) < 128 ? "#ffffff" : "#000000";
+    dash_clientside.set_props("canvas", { image_content: numbered(canvas.toDataURL("image/png")), lineColor });
   }
 
   function show(source) {
     current = source;
     dirty = false;
-    const url = source.picture || whitePaper();
-    dash_clientside.set_props("canvas", { image_content: numbered(url) });
-    choosePen(url);
+    if (source.picture) {
+      const image = new Image();
+      image.onload = () => { if (current === source) present(image); };
+      image.src = source.picture;
+    } else present(null);
     describe();
     publish(source);
   }
@@ -195,7 +193,7 @@
   clientside.undo = ink.undo;
   clientside.redo = ink.redo;
   clientside.clear = ink.clear;
-  clientside.brush = (percent) => Math.max(1, Math.round((percent / 100) * 320));
+  clientside.brush = (percent) => Math.max(1, Math.round((percent / 100) * SIDE));
 
   /* dash-canvas arrives in a chunk of its own, after the first callbacks. */
   function whenReady(then) {

@@ -51,7 +51,6 @@
     const off = ["invert", "crop", "scale", "centre"].filter((name, i) => ![invert, crop, scale, centre][i]);
     const subject = { model, backend, off };
     if (JSON.stringify(subject) === JSON.stringify(current)) return nothing();
-    scope.loading.begins(subject);
     return subject;
   };
   clientside.collectPanels = function (_layers, _values, _checked, current) {
@@ -76,6 +75,10 @@
 
   /* The address */
   clientside.writeAddress = function (ink, subject, selection, panels) {
+    if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {
+      scope.asked = subject;
+      scope.loading.begins(subject);
+    }
     if (!ink || !subject || !panels) return;
     const query = new URLSearchParams();
     query.set("model", subject.model);
