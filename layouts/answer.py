@@ -57,18 +57,23 @@ def answer(services: Services, request: Request) -> Data:
         return {"serial": request.serial, "fault": str(error)}
     except Exception as error:
         log.exception("No answer for %s on %s", request.model, request.backend)
-        return {"serial": request.serial, "fault": f"Layerscope failed ({type(error).__name__}: {error}); its log says more."}
+        return {
+            "serial": request.serial,
+            "fault": f"Layerscope failed ({type(error).__name__}: {error}); its log says more.",
+        }
 
 
 def _answered(services: Services, request: Request, model: Model, ready: Prepared) -> Data:
     forward = None if ready.empty else Pass(model, ready.image)
-    layer, notice = _selected_layer(model, request.selected)
-    unit = request.selected.unit if layer.name == request.selected.layer and _has(layer, request.selected.unit) else None
+    layer = _selected_layer(model, request.selected)
+    unit = (
+        request.selected.unit if layer.name == request.selected.layer and _has(layer, request.selected.unit) else None
+    )
     subject = Subject(model=model, forward=forward, layer=layer, unit=unit, label=request.source.label)
     image_key = _digest(ready.image.tobytes(), repr(request.source.label)) if forward else "none"
     return {
         "serial": request.serial,
-        "fault": notice,
+        "fault": None,
         "subject": _described(model, services),
         "selected": {"layer": layer.name, "unit": unit},
         "empty": ready.empty,
@@ -80,12 +85,10 @@ def _answered(services: Services, request: Request, model: Model, ready: Prepare
     }
 
 
-def _selected_layer(model: Model, selected: Selected) -> tuple[LayerInfo, str | None]:
+def _selected_layer(model: Model, selected: Selected) -> LayerInfo:
     """The selected layer, or the default one where this model does not have it."""
     names = [layer.name for layer in model.layers]
-    if selected.layer in names:
-        return model.layer(str(selected.layer)), None
-    return model.layer(first_with_weights(model.layers)), None
+    return model.layer(selected.layer if selected.layer in names else first_with_weights(model.layers))
 
 
 def _has(layer: LayerInfo, unit: int | None) -> bool:
@@ -144,15 +147,17 @@ def _panel(
     return {"key": key, **_drawn(visualizer, panel, subject)}
 
 
-def _rehearsed(
-    visualizer: Visualizer, panel: Panel, subject: Subject, reason: str, shown: Mapping[str, str]
-) -> Data:
+def _rehearsed(visualizer: Visualizer, panel: Panel, subject: Subject, reason: str, shown: Mapping[str, str]) -> Data:
     """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
     blank = replace(subject, forward=Pass(subject.model, np.zeros(subject.model.input_shape, np.float32)))
     if visualizer.unmet(blank):
         return _without_figure(reason, shown, panel.id)
     key = _key(visualizer, panel, subject, reason)
-    return {"key": key} if shown.get(panel.id) == key else {"key": key, "withheld": reason, **_drawn(visualizer, panel, blank)}
+    return (
+        {"key": key}
+        if shown.get(panel.id) == key
+        else {"key": key, "withheld": reason, **_drawn(visualizer, panel, blank)}
+    )
 
 
 def _without_figure(reason: str, shown: Mapping[str, str], panel: str) -> Data:
@@ -162,8 +167,8 @@ def _without_figure(reason: str, shown: Mapping[str, str], panel: str) -> Data:
 
 def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str) -> str:
     """Changes exactly when the figure does."""
-    parts = [visualizer.name, sorted(panel.settings.items()), subject.model.backend, subject.model.version]
-    parts += [subject.layer and subject.layer.name, subject.unit]
+    model, layer = subject.model, subject.layer and subject.layer.name
+    parts = (visualizer.name, sorted(panel.settings.items()), model.backend, model.version, layer, subject.unit)
     return _digest(repr(parts), image_key if Need.IMAGE in visualizer.needs else "")
 
 

@@ -281,4 +281,3 @@ def _register_browser(app: Dash) -> None:
     clientside("copyLink", Input(ids.COPY_LINK, "n_clicks"), prevent_initial_call=True)
     clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
     clientside("fullscreen", Input({"type": "fullscreen", "panel": ALL}, "n_clicks"), prevent_initial_call=True)
-

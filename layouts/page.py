@@ -4,19 +4,25 @@ from typing import Any
 
 import dash_canvas
 import dash_mantine_components as dmc
+import numpy as np
 from dash import dcc, html
 
 from ..backends.base import Backend
 from ..drawing.strokes import BRUSH
 from . import ids
 from .icons import icon
+from .pictures import data_url
 from .services import Services
 from .state import STEPS
 
 CANVAS_SIDE = 320
 """Pixels; fits a phone of 360. The brush is measured in shares of it."""
 
-THEME = {"primaryColor": "indigo", "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "defaultRadius": "md"}
+THEME = {
+    "primaryColor": "indigo",
+    "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
+    "defaultRadius": "md",
+}
 
 STAGES = {
     "ink": ("Ink", "What you drew."),
@@ -37,9 +43,15 @@ def page(services: Services) -> Any:
             html.A("Skip to the panels", href="#", className="skip-link", id="skip-link"),
             _header(services),
             dmc.Alert(
-                html.Div(id=ids.NOTICE_TEXT), id=ids.NOTICE, hide=True, withCloseButton=True, color="red", variant="light",
-                title="That did not work", className="notice",
-            ),  # fmt: skip
+                html.Div(id=ids.NOTICE_TEXT),
+                id=ids.NOTICE,
+                hide=True,
+                withCloseButton=True,
+                color="red",
+                variant="light",
+                title="That did not work",
+                className="notice",
+            ),
             html.Main(
                 [
                     html.Div([_drawing(), _answer(), _pipeline()], className="column"),
@@ -56,14 +68,23 @@ def page(services: Services) -> Any:
 
 
 _STORES = (
-    ids.INK, ids.SUBJECT, ids.SELECTION, ids.ARRANGEMENT, ids.PANELS, ids.SHOWN, ids.PICTURE, ids.ANSWER,
-)  # fmt: skip
+    ids.INK,
+    ids.SUBJECT,
+    ids.SELECTION,
+    ids.ARRANGEMENT,
+    ids.PANELS,
+    ids.SHOWN,
+    ids.PICTURE,
+    ids.ANSWER,
+)
 
 
 def _header(services: Services) -> Any:
     return html.Header(
         [
-            html.Div([html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"),
+            html.Div(
+                [html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"
+            ),
             html.Div(
                 [
                     dmc.Select(
@@ -104,17 +125,21 @@ def _header(services: Services) -> Any:
 
 def _backend_option(backend: Backend) -> dict[str, Any]:
     missing = backend.missing is not None
-    return {"value": backend.name, "label": f"{backend.title} (not installed)" if missing else backend.title, "disabled": missing}
+    return {
+        "value": backend.name,
+        "label": f"{backend.title} (not installed)" if missing else backend.title,
+        "disabled": missing,
+    }
 
 
 def _tool(name: str, label: str, id: str, **properties: Any) -> Any:
     return dmc.Tooltip(
-        dmc.ActionIcon(icon(name), id=id, variant="default", size="lg", **{"aria-label": label}, **properties), label=label
+        dmc.ActionIcon(icon(name), id=id, variant="default", size="lg", **{"aria-label": label}, **properties),
+        label=label,
     )
 
 
 def _drawing() -> Any:
-    blank = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsYEnGAAAAABJRU5ErkJggg=="
     return html.Section(
         [
             html.Div(
@@ -125,7 +150,7 @@ def _drawing() -> Any:
                         height=CANVAS_SIDE + 2,
                         lineWidth=round(BRUSH * CANVAS_SIDE),
                         lineColor="#000000",
-                        image_content=blank,
+                        image_content=data_url(np.full((1, 1), 255, np.uint8), CANVAS_SIDE),
                         hide_buttons=["zoom", "pan", "line", "pencil", "rectangle", "undo", "select"],
                     ),
                     html.Div("Draw a digit here", className="invitation"),
@@ -144,8 +169,16 @@ def _drawing() -> Any:
                         [
                             "Brush",
                             dmc.Slider(
-                                id=ids.BRUSH, min=2, max=16, step=1, value=round(100 * BRUSH), size="sm",
-                                label=None, className="brush", updatemode="drag", **{"aria-label": "Brush width, percent"},
+                                id=ids.BRUSH,
+                                min=2,
+                                max=16,
+                                step=1,
+                                value=round(100 * BRUSH),
+                                size="sm",
+                                label=None,
+                                className="brush",
+                                updatemode="drag",
+                                **{"aria-label": "Brush width, percent"},
                             ),
                         ],
                         className="brush-label",
@@ -165,7 +198,14 @@ def _drawing() -> Any:
                         **{"aria-label": "Sample digit"},
                     ),
                     dmc.NumberInput(
-                        id=ids.SAMPLE_INDEX, min=0, step=1, size="sm", w=88, debounce=250, placeholder="No.", allowDecimal=False,
+                        id=ids.SAMPLE_INDEX,
+                        min=0,
+                        step=1,
+                        size="sm",
+                        w=88,
+                        debounce=250,
+                        placeholder="No.",
+                        allowDecimal=False,
                         **{"aria-label": "Number of the sample"},
                     ),
                     _tool("random", "A random sample of this digit", ids.SAMPLE_RANDOM),
@@ -223,9 +263,7 @@ def _pipeline() -> Any:
 
 
 def _stage(name: str, title: str, explanation: str) -> Any:
-    switch = dmc.Switch(
-        id=ids.step(name), label=title, checked=True, size="xs", className="stage-switch"
-    )
+    switch = dmc.Switch(id=ids.step(name), label=title, checked=True, size="xs", className="stage-switch")
     return html.Li(
         [
             html.Canvas(width=28, height=28, className="stage-picture", **{"aria-hidden": "true"}),
@@ -249,7 +287,12 @@ def _grid_header(services: Services) -> Any:
             dmc.Group(
                 [
                     dmc.Select(
-                        id=ids.ADD_PANEL, data=choices, placeholder="Add a panel…", size="xs", value=None, clearable=False,
+                        id=ids.ADD_PANEL,
+                        data=choices,
+                        placeholder="Add a panel…",
+                        size="xs",
+                        value=None,
+                        clearable=False,
                         **{"aria-label": "Add a panel"},
                     ),
                     dmc.Button("Every layer", id=ids.EVERY_LAYER, variant="default", size="xs"),
@@ -258,4 +301,4 @@ def _grid_header(services: Services) -> Any:
             ),
         ],
         className="grid-header",
-    )  # fmt: skip
+    )

@@ -79,9 +79,7 @@ def _tools(panel: Panel, visualizer: Visualizer) -> Any:
 
 
 def _button(name: str, label: str, **properties: Any) -> Any:
-    return dmc.ActionIcon(
-        icon(name), variant="subtle", color="gray", size="sm", **{"aria-label": label, **properties}
-    )
+    return dmc.ActionIcon(icon(name), variant="subtle", color="gray", size="sm", **{"aria-label": label, **properties})
 
 
 def _popover(name: str, label: str, content: Any) -> Any:
@@ -111,18 +109,29 @@ def _switch(control: Control, common: dict[str, Any]) -> Any:
 
 def _dropdown(control: Control, common: dict[str, Any]) -> Any:
     return dmc.Select(
-        **common, data=list(control.options), label=control.label, description=control.help, allowDeselect=False, size="xs",
+        **common,
+        data=list(control.options),
+        label=control.label,
+        description=control.help,
+        allowDeselect=False,
+        size="xs",
         comboboxProps={"withinPortal": False},
-    )  # fmt: skip
+    )
 
 
 def _slider(control: Control, common: dict[str, Any]) -> Any:
     assert control.range is not None
     step = control.range.step or (1 if control.type is int else (control.range.high - control.range.low) / 100)
     return dmc.NumberInput(
-        **common, min=control.range.low, max=control.range.high, step=step, clampBehavior="strict", label=control.label,
-        description=control.help, size="xs",
-    )  # fmt: skip
+        **common,
+        min=control.range.low,
+        max=control.range.high,
+        step=step,
+        clampBehavior="strict",
+        label=control.label,
+        description=control.help,
+        size="xs",
+    )
 
 
 def _number(control: Control, common: dict[str, Any]) -> Any:

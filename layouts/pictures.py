@@ -59,7 +59,8 @@ def prepared(source: Source, dataset: Dataset | None, input_shape: tuple[int, in
 
 def sample_image(dataset: Dataset, sample: tuple[int, int]) -> NDArray[np.uint8]:
     """`(height, width, channels)` of one sample, as stored."""
-    return dataset.images[choose(dataset, *sample)]
+    image: NDArray[np.uint8] = dataset.images[choose(dataset, *sample)]
+    return image
 
 
 def data_url(picture: NDArray[Any], side: int) -> str:
@@ -87,6 +88,12 @@ def _as_stored(image: NDArray[np.uint8], dataset: Dataset, input_shape: tuple[in
     ]
     size = f"{input_shape[0]}×{input_shape[1]} pixels"
     final = Stage(
-        name="input", title="Input", explanation="", image=fitted.mean(axis=2), switchable=False, active=False, note=size
+        name="input",
+        title="Input",
+        explanation="",
+        image=fitted.mean(axis=2),
+        switchable=False,
+        active=False,
+        note=size,
     )
     return Prepared(stages=(*stages, final), image=fitted, empty=False)

@@ -1,7 +1,7 @@
 """What the browser remembers, as typed values: parsed from its stores and from the address, with every fault in words.
 
-The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`, `label`,
-`layer`, `unit`, and `panels` (JSON) where the panels are not the default ones.
+The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`,
+`label`, `layer`, `unit`, and `panels` (JSON) where the panels are not the default ones.
 """
 
 import json
@@ -91,7 +91,9 @@ def parse_address(fragment: str, known: Known) -> Address:
 def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
     if value is None or value in options:
         return value or default
-    notices.append(f"The address names an unknown {word}, {value!r}; there are {', '.join(options)}. Showing {default}.")
+    notices.append(
+        f"The address names an unknown {word}, {value!r}; there are {', '.join(options)}. Showing {default}."
+    )
     return default
 
 

@@ -20,4 +20,8 @@ def uploaded(contents: str, name: str, side: int) -> tuple[dict[str, Any] | None
     except (UploadError, binascii.Error) as error:
         log.warning("Upload refused: %s", error)
         return None, str(error)
-    return {"picture": data_url(picture, side), "note": f"{name}, to be drawn upon.", **Source(encode_ink(picture)).data}, ""
+    return {
+        "picture": data_url(picture, side),
+        "note": f"{name}, to be drawn upon.",
+        **Source(encode_ink(picture)).data,
+    }, ""
