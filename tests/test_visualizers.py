@@ -341,6 +341,13 @@ def test_dense_outputs_show_exactly_the_activations(subject: Subject) -> None:
             np.testing.assert_array_equal([tile(image, unit).item() for unit in range(layer.units)], values)
 
 
+def test_a_flattened_image_is_shown_as_the_image(models: Mapping[str, Model]) -> None:
+    model = models["tiny-dense"]
+    image = np.random.default_rng(4).random(model.input_shape, dtype=np.float32)
+    drawn = draw("dense_outputs", Subject(model, Pass(model, image)).at("flatten"), shape="image")
+    np.testing.assert_array_equal(decoded(drawn["data"][0]["z"]), image[..., 0])
+
+
 def test_units_that_stand_for_classes_carry_their_names(subject: Subject) -> None:
     for layer, named in (("logits", True), ("softmax", True), ("flatten", False)):
         if layer in subject.activations:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from plotly.graph_objects import Figure
 
 from ..backends.base import Model
+from ..models.layers import LayerInfo
 from .contract import Need, Subject, is_flat, visualizer
 from .controls import Help, Range
 from .figures import MOST_VALUES, bars, mosaic
@@ -38,12 +39,19 @@ def dense_outputs(subject: Subject, settings: DenseOutputSettings) -> Figure:
     if settings.shape == "image" or (settings.shape == "automatic" and layer.units > FEW):
         shown = values[:MOST_VALUES]
         note = joined("one pixel for each unit", part(len(shown), layer.units))
+        columns = settings.columns or image_width(subject.model, layer)
         tiles = shown[:, None, None]
-        return mosaic(tiles, layer=layer.name, columns=settings.columns, gap=0, unit=subject.unit, note=note)
+        return mosaic(tiles, layer=layer.name, columns=columns, gap=0, unit=subject.unit, note=note)
     shown = values[:MOST_BARS]
     note = joined("activation of each unit", part(len(shown), layer.units))
     labels = subject.model.classes if stands_for_classes(subject.model, layer.name) else None
     return bars(shown, layer=layer.name, labels=labels, highlight=subject.unit, note=note)
+
+
+def image_width(model: Model, layer: LayerInfo) -> int:
+    """Pixels in a row of the one-channel image that a layer flattens; 0 for any other layer."""
+    shape = model.layer(layer.inputs[0]).output_shape if layer.kind == "flatten" else ()
+    return shape[1] if len(shape) == 3 and shape[2] == 1 else 0
 
 
 def stands_for_classes(model: Model, name: str) -> bool:

@@ -31,7 +31,7 @@ MOST_VALUES = 2**19
 ASPECT = 1.5
 """Width by height of a panel's figure, which mosaics are arranged for."""
 
-PANEL_WIDTH = 440
+PANEL_WIDTH, NARROW_PANEL = 440, 240
 HIDDEN_AXIS: Mapping[str, Any] = {
     "showgrid": False,
     "zeroline": False,
@@ -78,7 +78,7 @@ def mosaic(
     layer: str,
     quantity: str = "activation",
     columns: int = 0,
-    gap: int = 1,
+    gap: int | None = None,
     shared_scale: bool = True,
     unit: int | None = None,
     note: str = "",
@@ -91,7 +91,7 @@ def mosaic(
         layer: the layer's name, for clicks.
         quantity: what the numbers are, `activation` or `weight`.
         columns: tiles in a row; 0 chooses, so that the whole comes near the shape of a panel.
-        gap: empty pixels between tiles.
+        gap: empty pixels between tiles; None chooses as many as a small panel still shows.
         shared_scale: one colour scale for all tiles; otherwise each is divided by its own largest magnitude.
         unit: the unit to ring.
         note: words to add below.
@@ -99,6 +99,7 @@ def mosaic(
     """
     units, height, width = tiles.shape
     columns = min(columns, units) or columns_for(units, height, width)
+    gap = ceil(columns * width / NARROW_PANEL) if gap is None else gap
     scales = None if shared_scale else _largest(tiles)
     shown = tiles if scales is None else tiles / scales[:, None, None]
     pixels = arrange(shown, columns, gap)
@@ -238,7 +239,7 @@ def _largest(tiles: Array) -> Array:
 
 def _own_scales(scale: Scale, quantity: str, note: str) -> Legend:
     low = "−largest" if scale.signed else "0"
-    return scale.legend(f"of each tile's {quantity}", low=low, high="largest", note=note)
+    return scale.legend(f"{quantity} of each unit", low=low, high="largest", note=note)
 
 
 def _heatmap(pixels: Array, scale: Scale) -> dict[str, Any]:

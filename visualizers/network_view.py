@@ -8,7 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .colours import ABOVE, BELOW, GREY, Scale, scale_of
+from .colours import ABOVE, BELOW, CLEAR, GREY, Scale, scale_of
 from .connections import Bridge, Indices, bridges_of, contributions, strength
 from .contract import Need, Subject, visualizer
 from .controls import Help, Range
@@ -72,11 +72,11 @@ def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
         + [_nodes(list(columns.values()), shares, 12 if settings.units <= 20 else 8), *_answer(subject, final)],
         height=104 + 20 * settings.units,
         revision="network",
-        margin={"l": 4, "r": 4, "t": 4, "b": 100},
+        margin={"l": 4, "r": 4 + 6 * min(16, max(map(len, subject.model.classes))), "t": 4, "b": 100},
         hoverdistance=12,
         xaxis={
             **HIDDEN_AXIS,
-            "range": [-0.5, len(columns) - 0.35],
+            "range": [-0.5, len(columns) - 0.5],
             "showticklabels": True,
             "tickvals": list(range(len(columns))),
             "ticktext": _names(list(columns.values())),
@@ -173,8 +173,9 @@ def _answer(subject: Subject, column: Column) -> list[dict[str, Any]]:
     return [
         {
             **beside,
-            "mode": "text",
-            "x": places[:, 0] + np.float32(0.18),
+            "mode": "markers+text",
+            "marker": {"size": 22, "color": CLEAR},  # holds the text at the same distance at every width
+            "x": places[:, 0],
             "y": places[:, 1],
             "text": names,
             "textposition": "middle right",
