@@ -98,6 +98,8 @@ class CheckedModel(Model):
         images = check_images(images, self.input_shape)
         names = self._ordered(layers)
         scales = self._scales(edits) if edits else {}
+        if not len(images):
+            return self._nothing(names)
         if len(images) <= self._slice:
             return MappingProxyType(self._forward(images, names, scales))
         parts = [self._forward(part, names, scales) for part in self._slices(images)]
@@ -125,6 +127,8 @@ class CheckedModel(Model):
         names = self._ordered(of)
         scales = self._scales(edits)
         layer, direction = self._direction(target)
+        if not len(images):
+            return self._nothing(names)
         parts = [
             self._backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
             for part in self._slices(images)
@@ -148,7 +152,11 @@ class CheckedModel(Model):
         self._stored = {}
 
     def _slices(self, images: Array) -> list[Array]:
-        return [images[start : start + self._slice] for start in range(0, max(1, len(images)), self._slice)]
+        return [images[start : start + self._slice] for start in range(0, len(images), self._slice)]
+
+    def _nothing(self, names: Sequence[str]) -> Mapping[str, Array]:
+        """What no images give."""
+        return {name: read_only(np.zeros((0, *self._infos[name].output_shape))) for name in names}
 
     def _ordered(self, names: Sequence[str] | None) -> tuple[str, ...]:
         if names is None:

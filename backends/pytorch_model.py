@@ -66,7 +66,7 @@ class PyTorchModel(CheckedModel):
         self, images: Tensor, layers: Sequence[str], scales: Scales, alias: Callable[[Tensor], Tensor] | None = None
     ) -> dict[str, Any]:
         """Results by name, as far as the named layers need."""
-        last = max(self._position[name] for name in layers)
+        last = max((self._position[name] for name in layers), default=0)
         return run(self._operations[: last + 1], images, self._factors(scales), alias)
 
     def _given(self, array: Array) -> Tensor:

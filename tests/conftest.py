@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from layerscope.backends import Backend
+from layerscope.backends import backend as find_backend
 from layerscope.datasets.base import Dataset
 from layerscope.datasets.mnist import load_mnist
 
@@ -40,3 +44,41 @@ def chromium() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def reference() -> ModuleType:
+    """The NumPy forward pass that backends are compared with, and its tiny networks."""
+    spec = spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _started(name: str) -> Backend:
+    """A backend with its framework imported once for the whole run."""
+    found = find_backend(name)
+    if found.missing and os.environ.get("CI") != "true":
+        pytest.skip(found.missing)
+    found.start()
+    return found
+
+
+@pytest.fixture(scope="session")
+def pytorch() -> Backend:
+    """The PyTorch backend."""
+    return _started("pytorch")
+
+
+@pytest.fixture(scope="session")
+def keras() -> Backend:
+    """The Keras backend."""
+    return _started("keras")
+
+
+@pytest.fixture(scope="session", params=["pytorch", "keras"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each backend in turn: what a test says of it holds for both."""
+    return _started(request.param)
