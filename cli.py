@@ -138,7 +138,6 @@ def _serve(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             backend=arguments.backend,
             data=arguments.data,
-            home=home,
             debug=arguments.debug,
         )
     return 0

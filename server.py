@@ -57,10 +57,11 @@ def serve(
     model: str = DEFAULT,
     backend: str | None = None,
     data: Path | None = None,
-    home: Path | None = None,
     debug: bool = False,
 ) -> None:
     """Serves the dashboard until interrupted, and prints its address once it can really answer.
+
+    With `debug`, Dash's own tools show callbacks and errors in the page; the server stays the same.
 
     Raises:
         ServeError: the address cannot be listened on; the message says why and what to do.
@@ -69,6 +70,8 @@ def serve(
 
     listener = _listen(host, port)
     app = create_app(model, backend or "", data)
+    if debug:
+        app.enable_dev_tools(debug=True, dev_tools_hot_reload=False)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
     app.server.test_client().get("/")
     server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
