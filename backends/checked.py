@@ -139,6 +139,10 @@ class CheckedModel(Model):
         self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
     ) -> Iterator[Step]:
         logits = self._logits_name()
+        if Capability.FIT not in self.capabilities:
+            raise BackendError(
+                f"{self.name} cannot be trained here: its layers in training are others than in inference."
+            )
         steps = self._steps(self._paired(batches, learning_rates), optimiser, logits)
         for step in steps:
             self._changed()

@@ -105,8 +105,9 @@ class KerasModel(CheckedModel):
 
     def _write(self, weights: Weights) -> None:
         for layer, named in weights.items():
-            for name, weight in canonical(self._keras_layers[layer]).items():
-                weight.assign(named[name])
+            variables = canonical(self._keras_layers[layer]) if named else {}
+            for name, variable in variables.items():
+                variable.assign(named[name])
 
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str

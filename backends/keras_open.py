@@ -62,7 +62,7 @@ class _Followed:
         shape = _input_shape(self.title, graph)
         given = keras.Input(shape if len(shape) == 3 else (*shape, 1), dtype="float32")
         name = graph.inputs[0].name
-        name = "input" if name.startswith("keras_tensor") else name
+        name = "input" if name.startswith(("keras_tensor", "input_layer")) else name
         self._note(name, "input", {}, lambda images, training: images, (), given)
         if len(shape) == 2:
             given = self._call(keras.layers.Reshape(shape, name="without_channel"), given)

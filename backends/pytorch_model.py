@@ -92,7 +92,8 @@ class PyTorchModel(CheckedModel):
     def _write(self, weights: Weights) -> None:
         with torch.no_grad():
             for layer, named in weights.items():
-                for name, view in canonical(self._owners[layer]).items():
+                views = canonical(self._owners[layer]) if named else {}
+                for name, view in views.items():
                     view.copy_(torch.from_numpy(np.array(named[name])))
 
     def _steps(

@@ -44,8 +44,9 @@ class _Followed:
     def __init__(self, title: str, source: nn.Module) -> None:
         self.title = title
         network = _copied(title, source)
+        shape = image_shape(title, network)
         calls = calls_of(title, network)
-        results, changing = _results(title, calls, image_shape(title, network))
+        results, changing = _results(title, calls, shape)
         self.infos, self.owners = _described(title, calls, results)
         self.operations = _operations(calls, changing)
         self.training = self._twins(network, changing)
