@@ -17,7 +17,7 @@ from . import ids
 from .answer import Request, answer
 from .arrangements import every_layer
 from .page import CANVAS_SIDE
-from .panel import panel_component
+from .panel import explanation, panel_component, settings
 from .pictures import Source, data_url, sample_image
 from .services import Services
 from .state import STEPS, Address, Known, Panel, Selected, parse_address
@@ -45,6 +45,7 @@ def _register_answer(app: Dash, services: Services) -> None:
         State(ids.SHOWN, "data"),
     )
     def answered(ink: Any, subject: Any, selection: Any, panels: Any, shown: Any) -> Any:
+        """A stroke brings what is shown with it, so that it costs the browser one change of one store."""
         if not (subject and panels and ink):
             raise PreventUpdate
         request = Request(
@@ -54,7 +55,7 @@ def _register_answer(app: Dash, services: Services) -> None:
             steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
             selected=Selected(**(selection or {})),
             panels=[Panel.of(entry) for entry in panels["panels"]],
-            shown=shown or {},
+            shown=(ink["shown"] if ctx.triggered_id == ids.INK else shown) or {},
             serial=ink.get("serial", 0),
         )
         return answer(services, request)
@@ -176,6 +177,20 @@ def _register_panels(app: Dash, services: Services) -> None:
         return children, data, {}
 
     @app.callback(
+        Output(ids.POPOVER, "children"),
+        Input({"type": "help", "panel": ALL}, "n_clicks"),
+        Input({"type": "settings", "panel": ALL}, "n_clicks"),
+        State(ids.PANELS, "data"),
+        prevent_initial_call=True,
+    )
+    def unfolded(_help: Any, _settings: Any, current: Any) -> Any:
+        if not (ctx.triggered_id and any(entry["value"] for entry in ctx.triggered)):
+            raise PreventUpdate
+        panel = next(Panel.of(entry) for entry in current["panels"] if entry["id"] == ctx.triggered_id["panel"])
+        visualizer = services.visualizers[panel.visualizer]
+        return explanation(visualizer) if ctx.triggered_id["type"] == "help" else settings(panel, visualizer)
+
+    @app.callback(
         Output(ids.ARRANGEMENT, "data", allow_duplicate=True),
         Output(ids.ADD_PANEL, "value"),
         Input(ids.ADD_PANEL, "value"),
@@ -269,11 +284,11 @@ def _register_browser(app: Dash) -> None:
     )
     clientside(
         "writeAddress",
-        Input(ids.INK, "data"),
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.PANELS, "data"),
     )
+    clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
     clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)

@@ -33,10 +33,11 @@ SAMPLE_RANDOM = "sample-random"
 SAMPLE_NEXT = "sample-next"
 
 GRID = "grid"
+POPOVER = "popover"
 ADD_PANEL = "add-panel"
 EVERY_LAYER = "every-layer"
 
-PanelPart = Literal["figure", "layer", "remove", "fullscreen"]
+PanelPart = Literal["figure", "layer", "help", "settings", "remove", "fullscreen"]
 
 
 def step(name: str) -> dict[str, str]:

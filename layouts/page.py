@@ -10,7 +10,6 @@ from dash import dcc, html
 from ..backends.base import Backend
 from ..drawing.strokes import BRUSH
 from . import ids
-from .icons import icon
 from .pictures import data_url
 from .services import Services
 from .state import STEPS
@@ -60,6 +59,7 @@ def page(services: Services) -> Any:
                 className="page",
             ),
             html.Div(className="tooltip", role="status", hidden=True),
+            html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
         id=ids.PROVIDER,
         theme=THEME,
@@ -132,11 +132,8 @@ def _backend_option(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _tool(name: str, label: str, id: str, **properties: Any) -> Any:
-    return dmc.Tooltip(
-        dmc.ActionIcon(icon(name), id=id, variant="default", size="lg", **{"aria-label": label}, **properties),
-        label=label,
-    )
+def _tool(name: str, label: str, id: str) -> Any:
+    return html.Button(id=id, title=label, className=f"tool-button icon icon-{name}", **{"aria-label": label})
 
 
 def _drawing() -> Any:

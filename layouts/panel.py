@@ -10,7 +10,6 @@ from ..models.layers import LayerInfo
 from ..visualizers.contract import Need, Visualizer
 from ..visualizers.controls import Control
 from . import ids
-from .icons import icon
 from .state import Panel
 
 FOLLOW = "*"
@@ -19,22 +18,23 @@ WIDE = {"architecture_graph", "network_view", "layer_table"}
 
 
 def panel_component(panel: Panel, visualizer: Visualizer, layers: Sequence[LayerInfo]) -> Any:
-    """The panel with an empty figure; the next answer fills it."""
+    """The panel with an empty figure; the next answer fills it.
+
+    It has as few components as it can: Dash asks every one of them at every change of any store. So explanation and
+    settings are made when they are opened (`explanation`, `settings`).
+    """
+    picker = [_layer_picker(panel, visualizer, layers)] if Need.LAYER in visualizer.needs else []
+    graph = dcc.Graph(
+        id=ids.panel("figure", panel.id),
+        className="panel-figure",
+        config={"displaylogo": False, "displayModeBar": False, "responsive": True},
+    )
     return html.Section(
         [
-            html.Header([_title(panel, visualizer), _tools(panel, visualizer)], className="panel-header"),
-            _layer_picker(panel, visualizer, layers),
-            html.Div(
-                [
-                    dcc.Graph(
-                        id=ids.panel("figure", panel.id),
-                        className="panel-figure",
-                        config={"displaylogo": False, "displayModeBar": False, "responsive": True},
-                    ),
-                    html.Div(className="panel-message", role="status"),
-                ],
-                className="panel-body",
-            ),
+            html.H3(visualizer.title, className="panel-title", title=f"{visualizer.title} {panel.layer or ''}".strip()),
+            html.Div(_tools(panel, visualizer), className="panel-tools"),
+            *picker,
+            html.Div([graph, html.Div(className="panel-message", role="status")], className="panel-body"),
             html.Div(className="panel-legend"),
         ],
         className="panel panel-wide" if panel.visualizer in WIDE else "panel",
@@ -42,8 +42,15 @@ def panel_component(panel: Panel, visualizer: Visualizer, layers: Sequence[Layer
     )
 
 
-def _title(panel: Panel, visualizer: Visualizer) -> Any:
-    return html.H3(visualizer.title, className="panel-title", title=f"{visualizer.title} {panel.layer or ''}".strip())
+def explanation(visualizer: Visualizer) -> Any:
+    """What the panel shows, in the words of the visualizer's docstring."""
+    return [html.H4("What does this show?"), dcc.Markdown(visualizer.explanation, className="explanation")]
+
+
+def settings(panel: Panel, visualizer: Visualizer) -> Any:
+    """The controls of the panel's settings."""
+    controls = [_control(panel, control) for control in visualizer.controls]
+    return [html.H4("Settings"), dmc.Stack(controls, gap="sm")]
 
 
 def _layer_picker(panel: Panel, visualizer: Visualizer, layers: Sequence[LayerInfo]) -> Any:
@@ -51,50 +58,30 @@ def _layer_picker(panel: Panel, visualizer: Visualizer, layers: Sequence[LayerIn
     chosen = panel.layer or FOLLOW
     if chosen not in [FOLLOW, *[entry["value"] for entry in fitting]]:
         fitting.insert(0, {"value": chosen, "label": f"{chosen} (not in this model)"})
-    options = [{"value": FOLLOW, "label": "selected layer"}, *fitting]
-    return html.Div(
-        dmc.Select(
-            id=ids.panel("layer", panel.id),
-            data=options,
-            value=chosen,
-            size="xs",
-            variant="filled",
-            allowDeselect=False,
-            comboboxProps={"width": "max-content", "position": "bottom-start"},
-            **{"aria-label": f"Layer of {visualizer.title}"},
-        ),
+    return dmc.Select(
+        id=ids.panel("layer", panel.id),
+        data=[{"value": FOLLOW, "label": "selected layer"}, *fitting],
+        value=chosen,
+        size="xs",
+        variant="filled",
+        allowDeselect=False,
+        comboboxProps={"width": "max-content", "position": "bottom-start"},
         className="panel-layer",
-        hidden=Need.LAYER not in visualizer.needs,
+        **{"aria-label": f"Layer of {visualizer.title}"},
     )
 
 
-def _tools(panel: Panel, visualizer: Visualizer) -> Any:
-    tools = [_popover("help", "What does this show?", dcc.Markdown(visualizer.explanation, className="explanation"))]
+def _tools(panel: Panel, visualizer: Visualizer) -> list[Any]:
+    parts: list[tuple[ids.PanelPart, str]] = [("help", "What does this show?")]
     if visualizer.controls:
-        controls = [_control(panel, control) for control in visualizer.controls]
-        tools.append(_popover("settings", "Settings", dmc.Stack(controls, gap="sm")))
-    tools.append(_button("fullscreen", "Full screen", id=ids.panel("fullscreen", panel.id)))
-    tools.append(_button("remove", "Remove this panel", id=ids.panel("remove", panel.id)))
-    return html.Div(tools, className="panel-tools")
-
-
-def _button(name: str, label: str, **properties: Any) -> Any:
-    return dmc.ActionIcon(icon(name), variant="subtle", color="gray", size="sm", **{"aria-label": label, **properties})
-
-
-def _popover(name: str, label: str, content: Any) -> Any:
-    return dmc.Popover(
-        [
-            dmc.PopoverTarget(_button(name, label)),
-            dmc.PopoverDropdown(html.Div([dmc.Text(label, fw=600, size="sm"), content])),
-        ],
-        width=300,
-        position="bottom-end",
-        shadow="md",
-        withArrow=True,
-        trapFocus=True,
-        returnFocus=True,
-    )
+        parts.append(("settings", "Settings"))
+    parts += [("fullscreen", "Full screen"), ("remove", "Remove this panel")]
+    return [
+        html.Button(
+            id=ids.panel(part, panel.id), title=label, className=f"tool icon icon-{part}", **{"aria-label": label}
+        )
+        for part, label in parts
+    ]
 
 
 def _control(panel: Panel, control: Control) -> Any:

@@ -9,12 +9,12 @@
   const SIZE = 140;
   const SIDE = 320;
   const FRAME = SIDE + 2; // dash-canvas makes its canvas two pixels narrower than it is told, but not less high
-  const ANSWER_OVERDUE = 30000;
+  const OVERDUE = 3000;
   const scope = (window.layerscope = window.layerscope || {});
   const blank = { picture: null, ink: null, sample: null, label: null, note: "" };
   const ink = (scope.ink = { drawing: false, busy: false, serial: 0 });
 
-  let dirty = false, sentAt = 0, current = blank, shows = 0, past = [], future = [];
+  let restored = false, dirty = false, sentAt = 0, current = blank, shows = 0, past = [], future = [];
   const small = document.createElement("canvas");
   small.width = small.height = SIZE;
   const pen = small.getContext("2d", { willReadFrequently: true });
@@ -54,26 +54,36 @@
     ink.busy = true;
     ink.serial += 1;
     sentAt = performance.now();
-    dash_clientside.set_props("ink", {
-      data: { serial: ink.serial, ink: source.ink, sample: source.sample, label: source.label },
-    });
+    ink.published = { serial: ink.serial, ink: source.ink, sample: source.sample, label: source.label };
+    dash_clientside.set_props("ink", { data: { ...ink.published, shown: scope.live.shown() } });
+    scope.address.write();
   }
 
-  async function tick() {
-    if (ink.busy && performance.now() - sentAt > ANSWER_OVERDUE) ink.busy = false;
-    if (dirty && !ink.busy) {
-      dirty = false;
-      ink.busy = true;
-      const text = await encoded();
-      current = { ...current, ink: text, sample: null };
-      publish(current);
-    }
-    requestAnimationFrame(tick);
+  async function send() {
+    if (!dirty || ink.busy || !restored) return;
+    dirty = false;
+    ink.busy = true;
+    sentAt = performance.now();
+    const text = await encoded();
+    current = { ...current, ink: text, sample: null };
+    publish(current);
   }
+
+  /* An answer may take long while a framework starts, or never come: then drawing goes on. */
+  setInterval(async () => {
+    if (!ink.busy || performance.now() - sentAt < OVERDUE) return;
+    sentAt = performance.now();
+    const stage = await scope.loading.stage();
+    if (stage) return;
+    ink.busy = false;
+    if (stage === null) send();
+    else scope.live.fault("The Layerscope server does not answer. Start it again; your drawing stays here.");
+  }, 1000);
 
   /* Called by live.js when the answer to `serial` is on the screen. */
   ink.painted = function (serial) {
     if (serial === undefined || serial >= ink.serial) ink.busy = false;
+    send();
   };
 
   /* Asks for the same picture once more. */
@@ -160,12 +170,13 @@
       current = { ...current, picture: snapshot() };
       dirty = true;
       describe();
+      send();
     }, 30);
   }
 
   for (const name of ["mousedown", "touchstart"]) window.addEventListener(name, strokeBegins, { capture: true, passive: true });
   for (const name of ["mousemove", "touchmove"])
-    window.addEventListener(name, () => { if (ink.drawing) dirty = true; }, { capture: true, passive: true });
+    window.addEventListener(name, () => { if (ink.drawing) { dirty = true; send(); } }, { passive: true });
   for (const name of ["mouseup", "touchend", "touchcancel", "blur"]) window.addEventListener(name, strokeEnds, { capture: true });
 
   window.addEventListener("keydown", (event) => {
@@ -182,12 +193,11 @@
   ink.clear = () => { if (current.picture || current.ink) replace(blank); };
 
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
-  let restored = false;
   clientside.showPicture = function (source) {
     if (!source) return;
     whenReady(() => {
       if (restored) replace(source);
-      else { restored = true; show(source); requestAnimationFrame(tick); }
+      else { restored = true; show(source); }
     });
   };
   clientside.undo = ink.undo;

@@ -12,6 +12,8 @@
   const live = (scope.live = { panels: {}, painted: 0 });
   const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
 
+  live.shown = () => Object.fromEntries(Object.entries(live.panels).map(([id, panel]) => [id, panel.key]));
+
   const section = (id) => document.querySelector('[data-panel="' + id + '"]');
   const plotOf = (id) => section(id) && section(id).querySelector(".js-plotly-plot");
   const figureId = (id) => ({ panel: id, type: "figure" });
@@ -64,7 +66,7 @@
     const context = canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    context.fillStyle = getComputedStyle(plot.closest(".panel")).backgroundColor;
+    context.fillStyle = background;
     context.fillRect(0, 0, width, height);
     canvas.hidden = false;
     return context;
@@ -122,14 +124,13 @@
     const to = (value) => (across ? (value - low) / (high - low) : 1 - (value - low) / (high - low)) * along._length + along._offset;
     const zero = to(Math.max(low, Math.min(high, 0)));
     const thick = Math.abs(other.l2p(1) - other.l2p(0)) * (1 - (plot._fullLayout.bargap || 0.2));
-    const text = getComputedStyle(plot).color;
     for (let i = 0; i < values.length; i++) {
       context.fillStyle = (Array.isArray(colour) ? colour[i] : colour) || "#0072B2";
       const middle = other._offset + other.l2p(i), end = to(values[i]);
       if (across) context.fillRect(Math.min(zero, end), middle - thick / 2, Math.abs(end - zero), thick);
       else context.fillRect(middle - thick / 2, Math.min(zero, end), thick, Math.abs(end - zero));
     }
-    context.fillStyle = text;
+    context.fillStyle = foreground;
     context.font = "11px system-ui, sans-serif";
     ticks(context, plot, other, across);
     if (!across) ends(context, layout, to, yaxis);
@@ -221,6 +222,12 @@
     plot.on("plotly_click", (event) => scope.pointer.clicked(plot, event));
   }
 
+  let background = "#fff", foreground = "#000";
+  function readColours() {
+    const panel = document.querySelector(".panel");
+    if (panel) ({ backgroundColor: background, color: foreground } = getComputedStyle(panel));
+  }
+
   function paintPanel(id, part, byPen) {
     const place = section(id);
     if (!place) return true;
@@ -236,7 +243,6 @@
       uncover(id);
       return true;
     }
-    legend(place, part.figure);
     if (part.height && place.classList.contains("panel-wide")) place.style.setProperty("--natural", part.height + "px");
     const plot = plotOf(id), drawn = plot && plot._fullData && plot._fullData.length;
     if (paintFast(id, part.figure) || (byPen && drawn)) plotLater(id, part.figure);
@@ -300,16 +306,16 @@
     return row;
   }
 
-  function showFault(text) {
+  live.fault = function (text) {
     dash_clientside.set_props("notice-text", { children: text });
     dash_clientside.set_props("notice", { hide: false });
-  }
+  };
 
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   let previous = {};
   clientside.paint = function (data) {
     if (!data) return;
-    if (data.fault) showFault(data.fault);
+    if (data.fault) live.fault(data.fault);
     if (!data.panels)
       for (const message of document.querySelectorAll(".panel:not(.has-figure) .panel-message")) {
         message.textContent = "Nothing to show; the message above says why.";
@@ -317,13 +323,16 @@
       }
     if (data.panels) {
       const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && scope.ink.drawing;
+      readColours();
+      // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.
+      const parts = Object.entries(data.panels), missing = parts.filter(([id, part]) => !paintPanel(id, part, byPen));
+      for (const [id, part] of parts) if (part.figure && section(id)) legend(section(id), part.figure);
+      for (const id of Object.keys(live.panels)) if (!data.panels[id]) delete live.panels[id];
+      for (const [id] of missing) delete live.panels[id];
+      if (missing.length) scope.ink.again();
       for (const stage of data.stages) paintStage(stage);
       paintAnswer(data);
-      // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.
-      const missing = Object.entries(data.panels).filter(([id, part]) => !paintPanel(id, part, byPen)).map(([id]) => id);
-      const shown = Object.fromEntries(Object.keys(data.panels).filter((id) => live.panels[id] && !missing.includes(id)).map((id) => [id, live.panels[id].key]));
-      dash_clientside.set_props("shown", { data: shown });
-      if (missing.length) scope.ink.again();
+      if (!scope.ink.drawing) dash_clientside.set_props("shown", { data: live.shown() });
       const title = document.querySelector(".panels-title");
       if (title) title.textContent = data.subject.title;
       previous = data.subject;

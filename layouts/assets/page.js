@@ -74,11 +74,18 @@
   };
 
   /* The address */
-  clientside.writeAddress = function (ink, subject, selection, panels) {
+  let described = [];
+  clientside.writeAddress = function (subject, selection, panels) {
+    described = [subject, selection, panels];
     if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {
       scope.asked = subject;
-      scope.loading.begins(subject);
+      scope.loading.begins();
     }
+    scope.address.write();
+  };
+  scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
+  function write() {
+    const [subject, selection, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;
     const query = new URLSearchParams();
     query.set("model", subject.model);
@@ -90,9 +97,8 @@
     if (selection && selection.layer) query.set("layer", selection.layer);
     if (selection && selection.unit != null) query.set("unit", selection.unit);
     if (panels.custom) query.set("panels", JSON.stringify(panels.panels.map(({ id, ...rest }) => rest)));
-    clearTimeout(scope.addressing);
-    scope.addressing = setTimeout(() => history.replaceState(history.state, "", "#" + query), 150);
-  };
+    history.replaceState(history.state, "", "#" + query);
+  }
   clientside.copyLink = function () {
     const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };
     if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => say("Link copied"), () => say("Copy the address from the address bar"));
@@ -116,17 +122,17 @@
   /* What the server does while a framework starts */
   let polling = null;
   scope.loading = {
-    begins(subject) {
+    /* What the server is doing, null for nothing, undefined when it does not answer. */
+    async stage() {
+      const query = new URLSearchParams({ model: scope.asked.model, backend: scope.asked.backend });
+      try { return await (await fetch("loading?" + query)).json(); } catch (error) { return undefined; }
+    },
+    begins() {
       scope.loading.done();
-      const asked = performance.now();
-      const query = "loading?model=" + encodeURIComponent(subject.model) + "&backend=" + encodeURIComponent(subject.backend);
       document.body.classList.add("is-loading");
       polling = setInterval(async () => {
-        if (performance.now() - asked < 200) return;
-        try {
-          const stage = await (await fetch(query)).json();
-          if (polling) document.querySelector(".loading").textContent = stage || "";
-        } catch (error) { /* the next answer will say that the server is gone */ }
+        const stage = await scope.loading.stage();
+        if (polling) document.querySelector(".loading").textContent = stage || "";
       }, 250);
     },
     done() {
@@ -136,6 +142,34 @@
       document.body.classList.remove("is-loading");
     },
   };
+
+  /* Explanation and settings unfold below their button; anything else clicked, or Escape, folds them. */
+  let unfolded = null;
+  function fold() {
+    const popover = document.getElementById("popover");
+    if (!unfolded || popover.hidden) return false;
+    popover.hidden = true;
+    unfolded.focus({ preventScroll: true });
+    unfolded = null;
+    return true;
+  }
+  window.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest(".icon-help.tool, .icon-settings.tool");
+    const popover = document.getElementById("popover");
+    if (button && button !== unfolded) {
+      unfolded = button;
+      const place = button.getBoundingClientRect(), width = Math.min(300, window.innerWidth - 16);
+      popover.style.left = Math.max(8, Math.min(window.innerWidth - width - 8, place.right - width)) + "px";
+      popover.style.top = Math.min(place.bottom + 6, window.innerHeight * 0.4) + "px";
+      popover.style.visibility = "hidden";
+      popover.hidden = false;
+    } else if (button || !event.target.closest || !event.target.closest(".popover, [role=option], [role=listbox]")) fold();
+  });
+  clientside.unfold = function () { document.getElementById("popover").style.visibility = "visible"; };
+  window.addEventListener("scroll", fold, { passive: true });
+  window.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && fold()) event.stopImmediatePropagation();
+  }, { capture: true });
 
   /* Full screen */
   clientside.fullscreen = function () {
