@@ -1,6 +1,6 @@
 """Makes the bundled weights: `python -m layerscope.training.pretraining [NAME …] --data DIR`.
 
-Each network is trained in a process of its own, so that it comes out the same alone and among the others.
+Each network is trained in a process of its own, so that nothing one of them leaves behind reaches the next.
 """
 
 import argparse
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in BUNDLED]:
         parser.error(f"There is no bundled network {unknown[0]!r}; there are {', '.join(BUNDLED)}.")
-    # A fresh process for each network: what one of them drew from the framework's own random numbers changes no other.
+    # A fresh process for each network: no framework state and no memory of one reaches the next.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
         for name in given.names or BUNDLED:
             recipe = RECIPES[given.recipe][name]
@@ -154,8 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m layerscope.training.pretraining",
-        description="Trains the bundled networks and saves their weights; the same again with the same versions of "
-        "everything and as many threads (OMP_NUM_THREADS).",
+        description="Trains the bundled networks and saves their weights. Networks without dropout come out the same again "
+        "with the same versions of everything and OMP_NUM_THREADS=1; those with it (cnn, cnn-batchnorm) come out alike.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BUNDLED)}; all of them if none")
     parser.add_argument("--data", type=Path, help="folder that holds mnist/ and pendigits/ (default: LAYERSCOPE_DATA)")
