@@ -33,7 +33,10 @@ class Panel:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Panel":
         """A panel as a store or the address describes it."""
-        return cls(str(data["id"]), str(data["visualizer"]), data.get("layer"), dict(data.get("settings") or {}))
+        layer = data.get("layer")
+        if not isinstance(layer, str | None):
+            raise TypeError(f"A panel's layer is a name. Received: {layer!r}")
+        return cls(str(data["id"]), str(data["visualizer"]), layer, dict(data.get("settings") or {}))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _sample(text: str | None, notices: list[str]) -> tuple[int, int] | None:
     if text is None:
         return None
     digit, dot, index = text.partition(".")
-    if dot and digit.isdigit() and index.isdigit() and len(text) < 12:
+    if dot and text.isascii() and digit.isdigit() and index.isdigit() and len(text) < 12:
         return int(digit), int(index)
     notices.append(f"The address names a sample as digit.index, such as 5.12. Received: {text!r}.")
     return None
@@ -127,8 +130,11 @@ def _panels(text: str | None, known: Known, notices: list[str]) -> tuple[Panel, 
     if text is None:
         return None
     try:
-        panels = tuple(Panel.of({"id": f"p{index}", **entry}) for index, entry in enumerate(json.loads(text)))
-    except (ValueError, TypeError, KeyError, AttributeError):
+        entries = json.loads(text)
+        if not isinstance(entries, list):
+            raise TypeError(f"Panels are a list. Received: {type(entries).__name__}")
+        panels = tuple(Panel.of({"id": f"p{index}", **entry}) for index, entry in enumerate(entries))
+    except (ValueError, TypeError, KeyError, RecursionError):
         notices.append("The address describes its panels in a way that cannot be read; showing the default ones.")
         return None
     for panel in panels:

@@ -1,0 +1,153 @@
+"""The address as typed values: whatever it says, the page gets something it can show, and every fault in words."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layerscope.layouts.state import STEPS, Address, Known, Panel, Selected, parse_address
+
+LAYERS = {"cnn": ["input", "conv1", "softmax"], "dense": ["input", "dense1"]}
+KNOWN = Known(
+    model="cnn",
+    models=list(LAYERS),
+    backend="pytorch",
+    backends=["keras", "pytorch"],
+    visualizers=["filters", "feature_maps"],
+    layers=LAYERS.__getitem__,
+)
+
+
+def parsed(**given: str) -> Address:
+    return parse_address("#" + "&".join(f"{key}={quote(value)}" for key, value in given.items()), KNOWN)
+
+
+@pytest.mark.parametrize("fragment", ["", "#", "#&&", "#unheard=of"])
+def test_an_address_that_asks_for_nothing_gives_the_defaults(fragment: str) -> None:
+    assert parse_address(fragment, KNOWN) == Address(model="cnn", backend="pytorch")
+
+
+def test_everything_an_address_can_say() -> None:
+    panels = [{"visualizer": "filters", "layer": "conv1", "settings": {"columns": 4}}, {"visualizer": "feature_maps"}]
+    address = parsed(
+        model="dense", backend="keras", off="crop,centre", ink="abc", label="7", layer="dense1", unit="3",
+        panels=json.dumps(panels),
+    )  # fmt: skip
+    assert address == Address(
+        model="dense",
+        backend="keras",
+        off=("crop", "centre"),
+        ink="abc",
+        label=7,
+        selected=Selected("dense1", 3),
+        panels=(Panel("p0", "filters", "conv1", {"columns": 4}), Panel("p1", "feature_maps")),
+    )
+    assert parsed(sample="5.12").sample == (5, 12)
+
+
+def test_without_panels_is_not_the_default_panels() -> None:
+    assert parsed().panels is None
+    assert parsed(panels="[]").panels == ()
+
+
+def test_steps_that_do_not_exist_are_no_steps() -> None:
+    assert parsed(off="crop,frame,").off == ("crop",)
+    assert parsed(off=",".join(STEPS)).off == STEPS
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"model": "resnet"}, "an unknown model, 'resnet'; there are cnn, dense. Showing cnn."),
+        ({"backend": "jax"}, "an unknown backend, 'jax'; there are keras, pytorch. Showing pytorch."),
+        ({"layer": "conv9"}, "an unknown layer, 'conv9'; cnn has input, conv1, softmax."),
+        ({"model": "dense", "layer": "conv1"}, "an unknown layer, 'conv1'; dense has input, dense1."),
+        ({"panels": '[{"visualizer": "magic"}]'}, "an unknown panel, 'magic'; there are filters, feature_maps."),
+        ({"sample": "five"}, "digit.index, such as 5.12. Received: 'five'"),
+        ({"sample": "5"}, "digit.index"),
+        ({"sample": "5."}, "digit.index"),
+        ({"sample": "-1.2"}, "digit.index"),
+        ({"sample": "².1"}, "digit.index"),
+        ({"sample": "5.99999999999999"}, "digit.index"),
+        ({"label": "x"}, "a label that is not a whole number: 'x'"),
+        ({"label": "-1"}, "a label that is not a whole number"),
+        ({"layer": "conv1", "unit": "1.5"}, "a unit that is not a whole number: '1.5'"),
+        ({"layer": "conv1", "unit": "٣"}, "a unit that is not a whole number"),
+        ({"layer": "conv1", "unit": "1" * 5000}, "a unit that is not a whole number"),
+    ],
+    ids=str,
+)
+def test_each_unknown_thing_is_left_out_and_named_once(given: dict[str, str], word: str) -> None:
+    address = parsed(**given)
+    assert len(address.notices) == 1
+    assert word in address.notices[0]
+    assert address.model in LAYERS
+    assert address.selected.layer in {None, *LAYERS[address.model]}
+    assert all(panel.visualizer in KNOWN.visualizers for panel in address.panels or ())
+
+
+PANELS_THAT_ARE_NONE = [
+    "[[",
+    "5",
+    '"filters"',
+    "null",
+    "{}",
+    '{"visualizer": "filters"}',
+    "[5]",
+    '["filters"]',
+    '[{"layer": "conv1"}]',
+    '[{"visualizer": "filters", "settings": 5}]',
+    '[{"visualizer": "filters", "settings": "columns"}]',
+    '[{"visualizer": "filters", "layer": {"name": "conv1"}}]',
+    '[{"visualizer": "filters", "layer": 5}]',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", PANELS_THAT_ARE_NONE, ids=lambda text: text[:40])
+def test_panels_that_cannot_be_read_leave_the_default_ones(text: str) -> None:
+    address = parsed(panels=text)
+    assert address.panels is None
+    assert address.notices == (
+        "The address describes its panels in a way that cannot be read; showing the default ones.",
+    )
+
+
+def test_one_unknown_panel_leaves_the_others() -> None:
+    address = parsed(panels=json.dumps([{"visualizer": "magic"}, {"visualizer": "filters"}]))
+    assert [panel.visualizer for panel in address.panels or ()] == ["filters"]
+
+
+def test_every_fault_of_an_address_is_said() -> None:
+    assert len(parsed(model="x", backend="x", layer="x", label="x", sample="x", panels="x").notices) == 6
+
+
+def test_a_unit_without_a_layer_selects_nothing() -> None:
+    assert parsed(unit="3").selected == Selected(None, None)
+
+
+@pytest.mark.parametrize("layer", [None, "conv1"])
+def test_a_panel_is_stored_whole(layer: str | None) -> None:
+    panel = Panel("p0", "filters", layer, {"columns": 4, "shared_scale": False})
+    assert Panel.of(json.loads(json.dumps(panel.data))) == panel
+
+
+KEYS = st.sampled_from(["model", "backend", "off", "ink", "sample", "label", "layer", "unit", "panels", "other"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["visualizer", "layer", "settings", "id"]), inner),
+)
+VALUES = st.text() | JSON.map(json.dumps) | st.sampled_from(["cnn", "filters", "5.1", "3", "conv1"])
+
+
+@given(st.lists(st.tuples(KEYS, VALUES)))
+def test_no_address_is_refused(pairs: list[tuple[str, str]]) -> None:
+    address = parse_address("#" + "&".join(f"{key}={quote(value)}" for key, value in pairs), KNOWN)
+    assert address.model in LAYERS
+    assert address.backend in KNOWN.backends
+
+
+@given(st.text())
+def test_no_text_is_refused(fragment: str) -> None:
+    parse_address(fragment, KNOWN)
