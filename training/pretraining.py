@@ -154,8 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m layerscope.training.pretraining",
-        description="Trains the bundled networks and saves their weights. Networks without dropout come out the same again "
-        "with the same versions of everything and OMP_NUM_THREADS=1; those with it (cnn, cnn-batchnorm) come out alike.",
+        description="Trains the bundled networks and saves their weights. Without dropout they come out the same again "
+        "with the same versions of everything and OMP_NUM_THREADS=1; cnn and cnn-batchnorm come out only alike.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BUNDLED)}; all of them if none")
     parser.add_argument("--data", type=Path, help="folder that holds mnist/ and pendigits/ (default: LAYERSCOPE_DATA)")
