@@ -69,8 +69,9 @@ def _answered(services: Services, request: Request, model: Model, ready: Prepare
     unit = (
         request.selected.unit if layer.name == request.selected.layer and _has(layer, request.selected.unit) else None
     )
-    subject = Subject(model=model, forward=forward, layer=layer, unit=unit, label=request.source.label)
-    image_key = _digest(ready.image.tobytes(), repr(request.source.label)) if forward else "none"
+    label = request.source.label if request.source.label in range(len(model.classes)) else None
+    subject = Subject(model=model, forward=forward, layer=layer, unit=unit, label=label)
+    image_key = _digest(ready.image.tobytes(), repr(label)) if forward else "none"
     return {
         "serial": request.serial,
         "fault": None,

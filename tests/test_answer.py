@@ -1,0 +1,288 @@
+"""One request, one answer: what the page is told for a drawing, from a real model, and for everything that is none."""
+
+import base64
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from layerscope.backends.base import Backend, Model
+from layerscope.datasets.base import Dataset
+from layerscope.drawing.ink import encode_ink
+from layerscope.drawing.pipeline import Steps, prepare
+from layerscope.drawing.strokes import draw_strokes
+from layerscope.layouts.answer import Request, answer
+from layerscope.layouts.arrangements import every_layer, first_with_weights
+from layerscope.layouts.pictures import Source
+from layerscope.layouts.services import Services
+from layerscope.layouts.state import Panel, Selected
+from layerscope.visualizers.contract import NoSettings, Subject, visualizer
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure
+
+SEVEN = draw_strokes([np.array([(0.25, 0.2), (0.75, 0.2), (0.4, 0.85)])])
+DRAWN = Source(encode_ink(SEVEN))
+STAGES = ["ink", "invert", "crop", "scale", "centre", "input"]
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def services(pytorch: Backend, data_dir: Path) -> Services:
+    return Services(model="cnn-compact", backend="pytorch", data=data_dir)
+
+
+@pytest.fixture(scope="module")
+def model(services: Services) -> Model:
+    return services.open("cnn-compact", "pytorch")
+
+
+@pytest.fixture
+def ask(services: Services) -> Ask:
+    """Asks for an answer, which must be what JSON can carry."""
+
+    def asked(source: Source = DRAWN, *panels: Panel, by: Services = services, **changed: Any) -> dict[str, Any]:
+        request = Request(
+            model="cnn-compact", backend="pytorch", source=source, steps=Steps(), selected=Selected(), panels=panels,
+            shown={},
+        )  # fmt: skip
+        given = answer(by, replace(request, **changed))
+        orjson.dumps(given)
+        return given
+
+    return asked
+
+
+def trace_of(panel: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first trace of a panel's figure."""
+    first: Mapping[str, Any] = panel["figure"]["data"][0]
+    return first
+
+
+def numbers(typed: Mapping[str, Any]) -> NDArray[Any]:
+    """The array that Plotly carries as base64."""
+    shape = [int(part) for part in str(typed["shape"]).split(",")]
+    return np.frombuffer(base64.b64decode(typed["bdata"]), typed["dtype"]).reshape(shape)
+
+
+def test_a_drawing_is_answered_with_the_models_own_probabilities(ask: Ask, model: Model) -> None:
+    given = ask(serial=7)
+    expected = model.probabilities(prepare(SEVEN, (28, 28, 1)).image[None])[0]
+    assert given["prediction"]["probabilities"] == pytest.approx(expected.tolist(), abs=1e-7)
+    assert int(np.argmax(given["prediction"]["probabilities"])) == 7
+    assert given["prediction"]["label"] is None
+    assert (given["serial"], given["fault"], given["empty"]) == (7, None, False)
+    assert given["subject"]["parameters"] == 93_322
+    assert given["subject"]["title"].endswith("PyTorch")
+    assert given["subject"]["classes"] == list("0123456789")
+
+
+def test_every_step_to_the_input_is_a_picture(ask: Ask) -> None:
+    stages = ask()["stages"]
+    assert [stage["name"] for stage in stages] == STAGES
+    for stage in stages:
+        pixels = np.frombuffer(base64.b64decode(stage["pixels"]), np.uint8)
+        assert len(pixels) == np.prod(stage["shape"])
+        assert pixels.max() == 255 or stage["name"] != "ink"
+        assert stage["title"]
+        assert stage["note"] or stage["name"] == "ink"
+    pixels = np.frombuffer(base64.b64decode(stages[-1]["pixels"]), np.uint8).reshape(stages[-1]["shape"])
+    np.testing.assert_array_equal(pixels, np.rint(prepare(SEVEN, (28, 28, 1)).image[:, :, 0] * 255))
+
+
+def test_a_step_that_is_off_changes_the_answer(ask: Ask) -> None:
+    whole = ask()
+    raw = ask(steps=Steps(crop=False, scale=False, centre=False))
+    assert [stage["active"] for stage in raw["stages"]] == [True, True, False, False, False, True]
+    assert raw["stages"][-1]["pixels"] != whole["stages"][-1]["pixels"]
+    assert raw["prediction"]["probabilities"] != whole["prediction"]["probabilities"]
+
+
+def test_empty_paper_is_invited_to_be_drawn_on(ask: Ask) -> None:
+    given = ask(Source(), Panel("a", "feature_maps", "conv1"), Panel("b", "filters", "conv1"))
+    assert given["empty"]
+    assert given["prediction"] is None
+    assert given["panels"]["a"]["withheld"] == "Draw something, or choose a sample."
+    assert "withheld" not in given["panels"]["b"]
+    assert trace_of(given["panels"]["b"])["type"] == "heatmap"
+    assert [stage["note"] for stage in given["stages"]] == ["nothing drawn yet"] * 6
+
+
+def test_the_figure_behind_an_invitation_has_the_place_of_the_coming_one(ask: Ask) -> None:
+    panel = Panel("a", "feature_maps", "conv1")
+    rehearsed, drawn = ask(Source(), panel)["panels"]["a"], ask(DRAWN, panel)["panels"]["a"]
+    assert trace_of(rehearsed)["z"]["shape"] == trace_of(drawn)["z"]["shape"]
+    assert rehearsed["figure"]["layout"]["uirevision"] == drawn["figure"]["layout"]["uirevision"]
+    assert rehearsed["key"] != drawn["key"]
+
+
+def test_a_figure_shows_the_trace(ask: Ask, model: Model) -> None:
+    image = prepare(SEVEN, (28, 28, 1)).image[None]
+    panel = ask(DRAWN, Panel("a", "feature_maps", "pool1"))["panels"]["a"]
+    np.testing.assert_array_equal(numbers(trace_of(panel)["z"])[:13, :13], model.trace(image)["pool1"][0, :, :, 0])
+
+
+def test_what_the_browser_has_is_not_sent_again(ask: Ask) -> None:
+    panels = every_layer(Services(model="cnn-compact").layers("cnn-compact"))
+    first = ask(DRAWN, *panels)["panels"]
+    assert all("figure" in part or "withheld" in part for part in first.values())
+    again = ask(DRAWN, *panels, shown={id: part["key"] for id, part in first.items()})["panels"]
+    assert again == {id: {"key": part["key"]} for id, part in first.items()}
+
+
+def test_a_stroke_resends_what_depends_on_the_image_only(ask: Ask) -> None:
+    panels = (
+        Panel("image", "feature_maps", "conv1"),
+        Panel("weights", "filters", "conv1"),
+        Panel("table", "layer_table"),
+    )
+    keys = {id: part["key"] for id, part in ask(DRAWN, *panels)["panels"].items()}
+    line = Source(encode_ink(draw_strokes([np.array([(0.5, 0.2), (0.5, 0.8)])])))
+    changed = ask(line, *panels, shown=keys)["panels"]
+    assert {id for id, part in changed.items() if "figure" in part} == {"image"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model": "cnn-two-block"},
+        {"selected": Selected("conv2")},
+        {"selected": Selected("conv1", 3)},
+        {"steps": Steps(centre=False)},
+    ],
+    ids=str,
+)
+def test_another_subject_changes_the_figures_that_follow_it(ask: Ask, changed: dict[str, Any]) -> None:
+    panel = Panel("a", "feature_maps")
+    key = ask(DRAWN, panel)["panels"]["a"]["key"]
+    assert "figure" in ask(DRAWN, panel, shown={"a": key}, **changed)["panels"]["a"]
+
+
+def test_a_setting_changes_its_own_figure(ask: Ask) -> None:
+    panel = Panel("a", "feature_maps", "conv1", {"columns": 16})
+    drawn = ask(DRAWN, panel)["panels"]["a"]
+    assert drawn["figure"]["layout"]["meta"]["tiles"]["columns"] == 16
+    changed = ask(DRAWN, replace(panel, settings={"columns": 4}), shown={"a": drawn["key"]})["panels"]["a"]
+    assert changed["figure"]["layout"]["meta"]["tiles"]["columns"] == 4
+
+
+def test_a_new_label_is_told_without_a_new_image(ask: Ask) -> None:
+    panel = Panel("a", "prediction")
+    known, unknown = ask(replace(DRAWN, label=7), panel), ask(DRAWN, panel)
+    assert known["prediction"]["label"] == 7
+    assert known["panels"]["a"]["key"] != unknown["panels"]["a"]["key"]
+
+
+def test_a_label_that_the_model_has_no_class_for_is_no_label(ask: Ask) -> None:
+    given = ask(replace(DRAWN, label=10), Panel("a", "prediction"))
+    assert given["prediction"]["label"] is None
+    assert "figure" in given["panels"]["a"]
+
+
+@pytest.mark.parametrize("layer", [None, "conv9"])
+def test_a_model_without_the_selected_layer_selects_its_first_with_weights(ask: Ask, layer: str | None) -> None:
+    given = ask(selected=Selected(layer, 3))
+    assert given["selected"] == {"layer": "conv1", "unit": None}
+
+
+@pytest.mark.parametrize(("unit", "kept"), [(0, 0), (31, 31), (32, None), (-1, None), (None, None)])
+def test_a_unit_that_the_layer_lacks_is_not_selected(ask: Ask, unit: int | None, kept: int | None) -> None:
+    assert ask(selected=Selected("conv1", unit))["selected"] == {"layer": "conv1", "unit": kept}
+
+
+@pytest.mark.parametrize(
+    ("panel", "words"),
+    [
+        (Panel("a", "magic"), "There is no visualizer called 'magic'."),
+        (Panel("a", "filters", "conv9"), "cnn-compact has no layer 'conv9'; choose another one above."),
+        (Panel("a", "filters", "pool1"), "This view needs a convolution or a dense layer; choose conv1."),
+        (Panel("a", "feature_maps", "dense1"), "This view needs a layer whose output has height and width"),
+        (Panel("a", "filters", "conv1", {"colour": 1}), "There is no setting 'colour'"),
+        (Panel("a", "feature_maps", "conv1", {"columns": 99}), "'columns' lies between 0 and 32. Received: 99"),
+        (Panel("a", "feature_maps", "conv1", {"columns": "many"}), "Received: 'many'"),
+    ],
+    ids=str,
+)
+def test_a_panel_that_cannot_be_shown_says_why_and_leaves_the_others(ask: Ask, panel: Panel, words: str) -> None:
+    given = ask(DRAWN, panel, Panel("b", "feature_maps", "conv1"))
+    assert words in given["panels"]["a"]["withheld"]
+    assert "figure" not in given["panels"]["a"]
+    assert "figure" in given["panels"]["b"]
+    assert given["fault"] is None
+    assert "withheld" not in ask(DRAWN, panel, shown={"a": given["panels"]["a"]["key"]})["panels"]["a"]
+
+
+@dataclass(frozen=True)
+class FaultySettings(NoSettings):
+    """None."""
+
+
+@visualizer(title="Faulty", needs=set())
+def faulty(subject: Subject, settings: FaultySettings) -> Figure:
+    """Fails, as a plugin in the making does."""
+    raise ZeroDivisionError("by nothing")
+
+
+def test_a_visualizer_that_fails_does_so_in_its_own_panel(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    own = Services(model="cnn-compact", backend="pytorch")
+    own.__dict__["visualizers"] = MappingProxyType({**own.visualizers, "faulty": faulty})
+    given = ask(DRAWN, Panel("a", "faulty"), Panel("b", "filters", "conv1"), by=own)
+    assert given["panels"]["a"]["withheld"] == "This view failed: ZeroDivisionError: by nothing"
+    assert "figure" in given["panels"]["b"]
+    assert [record.message for record in caplog.records if record.exc_info] == ["The visualizer faulty failed"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"model": "alexnet"}, "There is no model 'alexnet'; bundled are "),
+        ({"backend": "theano"}, "'theano'"),
+        ({"source": Source("!!!")}, "The drawing in the address is damaged"),
+        ({"source": Source(sample=(12, 0))}, "has the classes 0, 1, "),
+        ({"source": Source(sample=(5, 100_000))}, "Received: 100000"),
+    ],
+    ids=str,
+)
+def test_a_fault_of_the_whole_page_is_one_sentence(
+    ask: Ask, caplog: pytest.LogCaptureFixture, changed: dict[str, Any], words: str
+) -> None:
+    given = ask(serial=3, **{"source": DRAWN, **changed})
+    assert set(given) == {"serial", "fault"}
+    assert given["serial"] == 3
+    assert words in given["fault"]
+    assert [(record.levelno, record.message) for record in caplog.records] == [(logging.ERROR, given["fault"])]
+
+
+def test_a_fault_that_nobody_thought_of_is_one_sentence_and_its_traceback_is_logged(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = Services(model="cnn-compact", backend="pytorch")
+    own.__dict__["visualizers"] = None
+    given = ask(DRAWN, Panel("a", "filters"), by=own)
+    assert given["fault"].startswith("Layerscope failed (TypeError: ")
+    assert given["fault"].endswith("; its log says more.")
+    assert caplog.records[-1].exc_info
+
+
+def test_a_sample_reaches_the_network_as_it_is_stored(ask: Ask, model: Model, mnist_test: Dataset) -> None:
+    given = ask(Source(sample=(5, 12), label=5), steps=Steps(invert=False, centre=False))
+    position = mnist_test.indices_of(5)[12]
+    expected = model.probabilities(mnist_test.floats([position]))[0]
+    assert given["prediction"]["probabilities"] == pytest.approx(expected.tolist(), abs=1e-7)
+    assert given["prediction"]["label"] == 5
+    assert "MNIST" in given["stages"][0]["note"]
+    pixels = np.frombuffer(base64.b64decode(given["stages"][-1]["pixels"]), np.uint8).reshape(28, 28)
+    np.testing.assert_array_equal(pixels, mnist_test.images[position, :, :, 0])
+
+
+def test_the_first_arrangement_shows_every_layer_in_order(services: Services) -> None:
+    layers = services.layers("cnn-compact")
+    panels = every_layer(layers)
+    assert [panel.layer for panel in panels if panel.layer] == [layer.name for layer in layers]
+    assert {"filters", "network_view", "architecture_graph", "layer_table"} < {panel.visualizer for panel in panels}
+    assert len({panel.id for panel in panels}) == len(panels)
+    assert first_with_weights(layers) == "conv1"
