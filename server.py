@@ -75,8 +75,9 @@ def serve(
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
     app.server.test_client().get("/")
     server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
-    log.info("Serving %s on %s:%s", model, host, listener.getsockname()[1])
-    print(f"Layerscope is ready: http://{host}:{listener.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    log.info("Serving %s on %s", model, address)
+    print(f"Layerscope is ready: {address}   (Ctrl+C ends it)", flush=True)
     try:
         server.run()
     finally:
