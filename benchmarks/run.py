@@ -1,0 +1,102 @@
+"""Measures everything and prints it: `make bench`; `--only live` one part, `--docs` writes docs/benchmarks.md anew."""
+
+import argparse
+import time
+import trace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import live
+import start
+from measure import machine, save, table
+from tables import live_tables, start_tables, trace_tables
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` measures this; `make bench ARGS=--docs` writes this page. All times are milliseconds, the median and in
+brackets the 95th percentile. What is compared is timed in the same run, in turns of a few hundredths of a second or one
+drawn digit each, so that all meet the same neighbours on the machine; ratios are medians over these turns.
+"""
+
+TRACE = """\
+## The trace of every layer
+
+One image through every bundled network. **trace** is `Model.trace(image)`: the activations of all layers as NumPy
+arrays. **plain** is the same network as one would write it without Layerscope, from a NumPy image to NumPy
+probabilities: in PyTorch an `nn.Sequential` in `inference_mode`, in Keras a `tf.function` of the model, compiled for
+exactly one image, in which TensorFlow may merge layers because nobody looks between them. Both compute the same
+probabilities, which is checked. Beside it are `keras.Model.predict` and `torchlens.trace`.
+"""
+
+LIVE = """\
+## From pen to paint
+
+Real pen strokes (UCI Pendigits) are drawn with the mouse in headless Chromium, 1400×1400 pixels, software rendering, on
+`{model}` with the panels it begins with: filters and the activations of every layer, and the answer. **median** and
+**p95** run from the newest movement in an ink to the second animation frame after the last thing on the page that
+changed for it: a canvas painted in a panel, or a changed element there or in the answer card, seen from outside by a
+probe that wraps the canvas and watches the document. **from every movement** counts from each movement of the pen, also
+from those that wait until the answer before is painted. The **ratio** is to a Dash app of its own that does nothing
+but echo one number, drawn upon in turns in the same browser. Network and architecture graphs, which Plotly draws, wait
+until the pen rests.
+"""
+
+PARTS = "Where the time goes, from the moment at which the page looks at its paper:"
+
+SCRIBBLES = """\
+Ten seconds of scribbling without lifting the pen: how many answers were painted and how many requests were under way at
+once; how long after the last pointer event the answer to the last ink is painted, and the last graph; and the largest
+difference between the probabilities on the page and those of `Model.probabilities` for the ink in the address.
+"""
+
+SCREENS = "Pictures of the screen, taken every few points with the pen down, in which a panel looked different:"
+
+START = "## Until there is something to see\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the parts, prints their tables, and saves everything as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=list(_PARTS), action="append", help="a part to measure; may be repeated")
+    parser.add_argument("--model", default="cnn-compact", help="what is drawn for: a bundled network or a weights file")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md from all three parts")
+    arguments = parser.parse_args(argv)
+    if arguments.docs and arguments.only:
+        parser.error("--docs needs all parts; leave --only out.")
+    where, texts = machine(), []
+    begin = time.perf_counter()
+    save("machine", where)
+    for part in arguments.only or _PARTS:
+        measure, write = _PARTS[part]
+        found = measure(arguments)
+        save(part, found)
+        texts.append(write(found))
+        print(texts[-1], flush=True)
+    texts.append("## The machine\n\n" + table(("what", "which"), list(where.items())) + "\n")
+    print(texts[-1])
+    print(f"Measured in {time.perf_counter() - begin:.0f} seconds.")
+    if arguments.docs:
+        DOCUMENT.write_text("\n".join([INTRODUCTION, *texts]))
+    return 0
+
+
+def _write_live(found: Mapping[str, Any]) -> str:
+    paint, parts, scribbles, screens = live_tables(found)
+    introduction = LIVE.format(model=found["model"])
+    return "\n".join(
+        [introduction, paint, "", PARTS, "", parts, "", SCRIBBLES, scribbles, "", SCREENS, "", screens, ""]
+    )
+
+
+_PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
+    "trace": (lambda arguments: trace.measured(), lambda found: f"{TRACE}\n{trace_tables(found)}\n"),
+    "live": (lambda arguments: live.measured(arguments.model), _write_live),
+    "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,118 @@
+"""The results as Markdown tables, with every target beside what was measured."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from measure import Timing, brief, mark, table
+
+TRACE_RATIO = 1.2
+MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
+TITLES = {"pytorch": "PyTorch", "keras": "Keras", "echo": "bare Dash callback"}
+
+Found = Mapping[str, Any]
+
+
+def trace_tables(entries: Sequence[Found]) -> str:
+    """One row for each network and backend."""
+    rows = []
+    for entry in entries:
+        times, share = entry["milliseconds"], entry["ratios"]["plain"]
+        [(other, factor)] = entry["slower"].items()
+        rows.append(
+            (
+                entry["network"],
+                TITLES[entry["backend"]],
+                entry["layers"],
+                _timing(times["trace"]),
+                _timing(times["plain"]),
+                f"{share:.2f}",
+                mark(share <= TRACE_RATIO),
+                f"{other} {_timing(times[other])}",
+                f"{brief(factor)} ×",
+            )
+        )
+    heads = ("network", "backend", "layers", "trace", "plain", "ratio", f"≤ {TRACE_RATIO}", "beside it", "is slower by")
+    return table(heads, rows)
+
+
+def live_tables(found: Found) -> tuple[str, str, str, str]:
+    """Pen to paint, where its time goes, scribbling, and what pictures of the screen say."""
+    return _paint(found), _parts(found), _scribbles(found), _screens(found)
+
+
+def _paint(found: Found) -> str:
+    rows = []
+    for name, page in found["pages"].items():
+        paint, factor = page["pen to paint"], found["ratios"].get(name)
+        rows.append(
+            (
+                TITLES[name],
+                paint.count,
+                brief(paint.median),
+                "" if factor is None else mark(paint.median <= MEDIAN),
+                brief(paint.p95),
+                "" if factor is None else mark(paint.p95 <= P95),
+                "" if factor is None else f"{factor:.2f}",
+                "" if factor is None else mark(factor <= ECHO_RATIO),
+                page["every movement"],
+                f"{page['answers with every panel']:.1%} of {page['panels']}",
+            )
+        )
+    heads = ("page", "inks", "median", f"≤ {MEDIAN}", "p95", f"≤ {P95}", "ratio", f"≤ {ECHO_RATIO}")
+    return table((*heads, "from every movement", "panels repainted"), rows)
+
+
+def _parts(found: Found) -> str:
+    names = list(next(iter(found["pages"].values()))["parts"])
+    rows = [
+        (TITLES[name], *(page["parts"][part] for part in names), f"{page['bytes'] / 1024:.1f}")
+        for name, page in found["pages"].items()
+    ]
+    return table(("page", *names, "answer, KiB"), rows)
+
+
+def _scribbles(found: Found) -> str:
+    rows = [
+        (
+            TITLES[name],
+            end["answers"],
+            end["most requests at once"],
+            end["pen to paint"],
+            brief(end["last answer"]),
+            mark(end["last answer"] <= LAST_ANSWER),
+            brief(end["last graph"]),
+            f"{end['off by']:.1e}",
+            mark(end["off by"] < 1e-4),
+        )
+        for name, end in found["scribbles"].items()
+    ]
+    heads = ("page", "answers", "requests at once", "pen to paint", "last answer", f"≤ {LAST_ANSWER}", "last graph")
+    return table((*heads, "off by", "same"), rows)
+
+
+def _screens(found: Found) -> str:
+    rows = [
+        (TITLES[name], visualizer, f"{seen['changed']} of {seen['of']}")
+        for name, panels in found["screens"].items()
+        for visualizer, seen in panels.items()
+    ]
+    return table(("page", "visualizer", "pictures on the screen that changed"), rows)
+
+
+def _timing(entry: Any) -> Timing:
+    return entry if isinstance(entry, Timing) else Timing(**entry)
+
+
+def start_tables(found: Found) -> str:
+    """Waiting times, and what was imported."""
+    times = [(name, _timing(each)) for name, each in found["milliseconds"].items()]
+    imports = [
+        (name, ", ".join(each["frameworks"]) or "none", mark(not each["frameworks"]), each["modules"])
+        for name, each in found["imports"].items()
+    ]
+    return "\n\n".join(
+        [
+            table(("started", "milliseconds"), times),
+            table(("after", "frameworks loaded", "none", "modules in all"), imports),
+        ]
+    )

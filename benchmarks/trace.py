@@ -1,0 +1,143 @@
+"""What it costs to see every layer: a trace of one image, beside the network's plain forward pass.
+
+`python benchmarks/trace.py` measures both backends, each in a process of its own; `--backend keras` only one.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from measure import Contender, in_turns, plain, ratio, save, timing
+from plain import keras_network, torch_network
+from tables import trace_tables
+
+BLOCKS = 40
+SLOW_BLOCKS = 5
+"""For ways so slow that their distance is no question of a few per cent."""
+BACKENDS = ("pytorch", "keras")
+
+Ways = tuple[dict[str, Contender], dict[str, Contender]]
+"""Plain forward passes, and a slow way to see more than their result."""
+
+
+def measured(blocks: int = BLOCKS) -> list[dict[str, Any]]:
+    """One entry for each bundled network and backend."""
+    entries = []
+    for backend in BACKENDS:
+        command = [sys.executable, __file__, "--backend", backend, "--blocks", str(blocks)]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3"}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+        entries += json.loads(done.stdout.splitlines()[-1])
+    return entries
+
+
+def measured_here(backend: str, blocks: int) -> list[dict[str, Any]]:
+    """The same for one backend, in this process."""
+    from layerscope.models.bundled import BUNDLED
+
+    return [_measured(name, backend, blocks) for name in BUNDLED]
+
+
+def _measured(name: str, backend: str, blocks: int) -> dict[str, Any]:
+    from layerscope.backends.registry import backend as find_backend
+    from layerscope.models.bundled import BUNDLED, weights_path
+    from layerscope.models.weights import initial_weights, load_weights
+
+    architecture, path = BUNDLED[name], weights_path(name)
+    weights = load_weights(path, architecture) if path.is_file() else initial_weights(architecture)
+    model = find_backend(backend).build(architecture, weights)
+    image = np.random.default_rng(0).random((1, *architecture.input_shape), dtype=np.float32)
+    trace = {"trace": Contender(partial(model.trace, image))}
+    plain_ways, slow_way = {"pytorch": _pytorch, "keras": _keras}[backend](architecture, weights, image)
+    _check_equal(plain_ways["plain"].call(), model.trace(image)[model.layers[-1].name], f"{name} on {backend}")
+    times, slowly = in_turns(trace | plain_ways, blocks), in_turns(trace | slow_way, SLOW_BLOCKS)
+    return {
+        "network": name,
+        "backend": backend,
+        "layers": len(model.layers),
+        "milliseconds": {way: timing(found) for way, found in {**slowly, **times}.items()},
+        "ratios": {way: ratio(times, "trace", way) for way in plain_ways},
+        "slower": {way: ratio(slowly, way, "trace") for way in slow_way},
+    }
+
+
+def _check_equal(one: Any, other: Any, where: str) -> None:
+    if not np.allclose(one, other, atol=1e-5):
+        raise SystemExit(f"The plain forward pass of {where} computes something else than the trace.")
+
+
+def _pytorch(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
+    import torch
+    import torchlens
+    from torchlens.backends.torch.wrappers import unwrap_torch, wrap_torch
+
+    network = torch_network(architecture, weights)
+    last = torch.channels_last if any(info.kind == "conv2d" for info in architecture.infos) else torch.contiguous_format
+    network = network.to(memory_format=last)
+
+    def forward() -> Any:
+        with torch.inference_mode():
+            return network(torch.from_numpy(image).permute(0, 3, 1, 2)).numpy()
+
+    def traced() -> Any:
+        with torch.no_grad():
+            return torchlens.trace(network, torch.from_numpy(image).permute(0, 3, 1, 2))
+
+    @contextmanager
+    def wrapped() -> Iterator[None]:
+        """TorchLens replaces PyTorch's functions, which slows everybody down until they are put back."""
+        wrap_torch()
+        try:
+            yield
+        finally:
+            unwrap_torch()
+
+    @contextmanager
+    def on_one_core() -> Iterator[None]:
+        """As the trace does with small networks; waiting for a second core would only flatter the trace."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    unwrap_torch()
+    plain_ways = {"plain": Contender(forward, on_one_core), "plain, all cores": Contender(forward)}
+    return plain_ways, {"TorchLens": Contender(traced, wrapped)}
+
+
+def _keras(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
+    import tensorflow as tf
+
+    network = keras_network(architecture, weights)
+    signature = tf.TensorSpec(image.shape, tf.float32)
+    compiled = tf.function(lambda images: network(images, training=False)).get_concrete_function(signature)
+    plain_way = Contender(lambda: compiled(tf.constant(image)).numpy())
+    return {"plain": plain_way}, {"`predict`": Contender(lambda: network.predict(image, verbose=0))}
+
+
+def main() -> int:
+    """Measures, prints and saves."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backend", choices=BACKENDS)
+    parser.add_argument("--blocks", type=int, default=BLOCKS)
+    arguments = parser.parse_args()
+    if arguments.backend:
+        print(json.dumps(measured_here(arguments.backend, arguments.blocks), default=plain))
+        return 0
+    entries = measured(arguments.blocks)
+    save("trace", entries)
+    print(trace_tables(entries))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
