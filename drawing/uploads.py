@@ -52,10 +52,7 @@ def read_upload(content: bytes, name: str = "") -> NDArray[np.float32]:
     if not content:
         raise UploadError(f"{name} is an empty file; {WAY_OUT}.")
     if len(content) > LARGEST_FILE:
-        raise UploadError(
-            f"{name} is too large; files up to {LARGEST_FILE // 2**20} MB can be read. "
-            f"Received: {len(content) / 2**20:.1f} MB"
-        )
+        raise UploadError(too_large(name, len(content)))
     return _on_square(_grey(_fitting(_decoded(content, name))))
 
 
@@ -77,6 +74,11 @@ def _decoded(content: bytes, name: str) -> Image.Image:
         raise UploadError(f"{name} {_what_it_is(content)}; {WAY_OUT}.") from error
     except Exception as error:  # On damaged files the decoders raise errors of every kind.
         raise UploadError(f"{name} is damaged or incomplete; save it again, or {WAY_OUT}. Received: {error}") from error
+
+
+def too_large(name: str, size: int) -> str:
+    """The sentence for a file of too many bytes; a page may say it before the file is sent."""
+    return f"{name} is too large; files up to {LARGEST_FILE // 2**20} MB can be read. Received: {size / 2**20:.1f} MB"
 
 
 def _too_many(name: str, received: str) -> UploadError:

@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from ..backends.base import Backend
 from ..drawing.strokes import BRUSH
+from ..drawing.uploads import LARGEST_FILE
 from . import ids
 from .pictures import data_url
 from .services import Services
@@ -209,7 +210,7 @@ def _drawing() -> Any:
                     dcc.Upload(
                         _tool("upload", "Open an image: PNG, JPEG, WebP or GIF", "upload-button"),
                         id=ids.UPLOAD,
-                        max_size=-1,
+                        max_size=LARGEST_FILE,
                         multiple=False,
                         className="upload",
                         className_active="upload upload-active",

@@ -171,6 +171,17 @@
     if (event.key === "Escape" && fold()) event.stopImmediatePropagation();
   }, { capture: true });
 
+  /* dcc.Upload drops files over its max_size without a word; the server has the words. */
+  async function sayTooLarge(files) {
+    for (const file of files || []) {
+      if (file.size <= 10 * 2 ** 20) continue;
+      const query = new URLSearchParams({ name: file.name, size: file.size });
+      scope.live.fault(await (await fetch("too-large?" + query)).json());
+    }
+  }
+  window.addEventListener("change", (event) => { if (event.target.type === "file") sayTooLarge(event.target.files); }, { capture: true });
+  window.addEventListener("drop", (event) => { if (event.target.closest("#upload")) sayTooLarge(event.dataTransfer.files); }, { capture: true });
+
   /* Full screen */
   clientside.fullscreen = function () {
     const id = JSON.parse(window.dash_clientside.callback_context.triggered[0].prop_id.split(".")[0]).panel;
