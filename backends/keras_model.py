@@ -89,14 +89,20 @@ class KerasModel(CheckedModel):
 
             return self._concrete(gradients, self._images, output, self._units)
 
-        def forward(images: Any, scales: Any = None) -> list[Any]:
-            values = run(self._operations, images, scales or {})
+        def edited(images: Any, scales: Any) -> list[Any]:
+            values = run(self._operations, images, scales)
             return [values[name] for name in names]
 
-        return self._concrete(forward, self._images, *([self._units] if use == "edited" else []))
+        def plain(images: Any) -> list[Any]:
+            return edited(images, {})
+
+        if use == "edited":
+            return self._concrete(edited, self._images, self._units)
+        return self._concrete(plain, self._images)
 
     @staticmethod
     def _concrete(function: Callable[..., Any], *specs: Any) -> Callable[..., Any]:
+        """Compiles; the function may have no default arguments, which make each call five times as slow."""
         compiled: Callable[..., Any] = tf.function(function, autograph=False).get_concrete_function(*specs)
         return compiled
 

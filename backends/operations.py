@@ -24,7 +24,7 @@ def run(
     factors: Mapping[str, Any],
     alias: Callable[[Any], Any] | None = None,
 ) -> dict[str, Any]:
-    """The result of every operation by name; the first one's are the images.
+    """The result of every operation by name; the first one is not called, its result is the images.
 
     Args:
         operations: in an order in which each reads only earlier ones.
@@ -32,9 +32,10 @@ def run(
         factors: operation name → what its result is multiplied by.
         alias: gives an operation that hands its input through a tensor of its own.
     """
-    values: dict[str, Any] = {}
-    for operation in operations:
-        taken = [values[name] for name in operation.inputs] if values else [images]
+    first = operations[0].name
+    values = {first: images * factors[first] if first in factors else images}
+    for operation in operations[1:]:
+        taken = [values[name] for name in operation.inputs]
         value = operation.call(*taken)
         if operation.name in factors:
             value = value * factors[operation.name]

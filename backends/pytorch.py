@@ -28,7 +28,9 @@ class PyTorchBackend(Backend):
 
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         self.start()
-        from .pytorch_layers import device, module_for, training_twin
+        from torch.nn import ModuleList
+
+        from .pytorch_layers import device, inference, module_for, training_twin
         from .pytorch_model import PyTorchModel
 
         if weights is None:
@@ -39,10 +41,17 @@ class PyTorchBackend(Backend):
             layer.name: module_for(layer, [shapes[name] for name in layer.inputs]).to(device()).eval()
             for layer in architecture.layers
         }
+        twins = {name: training_twin(module) for name, module in modules.items()}
+        calls = {name: inference(module) for name, module in modules.items()}
+        operations, training = (
+            [Operation(layer.name, each[layer.name], layer.inputs) for layer in architecture.layers]
+            for each in (calls, twins)
+        )
         model = PyTorchModel(
-            [Operation(layer.name, modules[layer.name], layer.inputs) for layer in architecture.layers],
-            [Operation(layer.name, training_twin(modules[layer.name]), layer.inputs) for layer in architecture.layers],
+            operations,
+            training,
             architecture.infos,
+            network=ModuleList(modules.values()),
             owners=modules,
             name=architecture.name,
             classes=architecture.classes,

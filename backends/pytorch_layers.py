@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -47,6 +48,27 @@ def training_twin(module: nn.Module) -> nn.Module:
     """Another module in training mode around the very same weights, so that no mode is ever switched."""
     shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     return deepcopy(module, shared).train()
+
+
+def inference(module: nn.Module) -> Callable[..., Tensor]:
+    """What the module computes in inference, without a module's surroundings, which cost as much as a small layer."""
+    if isinstance(module, nn.Dropout):
+        return FUNCTIONS["linear"]
+    if isinstance(module, Function):
+        return module.function
+    if isinstance(module, nn.Linear):
+        return partial(_linear, module.weight, module.bias)
+    if isinstance(module, Convolution) and not module.uneven:
+        return partial(_convolved, module.weight, module.bias, module.stride, module.padding)
+    return module.forward
+
+
+def _linear(weight: Tensor, bias: Tensor, values: Tensor) -> Tensor:
+    return functional.linear(values, weight, bias)
+
+
+def _convolved(weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, values: Tensor) -> Tensor:
+    return torch.conv2d(values, weight, bias, stride, padding)
 
 
 def canonical(module: Any) -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
 """One opened PyTorch network."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..models.layers import LayerInfo
-from .base import Array, Capability, Optimiser, Step, Weights, read_only
+from .base import Array, Capability, Optimiser, Step, Weights
 from .checked import CheckedModel, Scales
 from .operations import Operation, run
+from .pytorch_cores import SMALL, one_core
 from .pytorch_layers import canonical, device
 
 
@@ -26,13 +27,14 @@ class PyTorchModel(CheckedModel):
         training: Sequence[Operation],
         layers: Sequence[LayerInfo],
         *,
+        network: nn.Module,
         owners: Mapping[str, nn.Module],
         name: str,
         classes: Sequence[str] | None = None,
         lacks: Iterable[Capability] = (),
         channels_last: bool = True,
     ) -> None:
-        """Takes over operations that call modules, and others in training mode around the same weights.
+        """Takes over operations, and others in training mode that use the same weights, all of them in `network`.
 
         `owners` are the modules that hold each layer's weights.
         `channels_last` is how images lie in memory: the fastest, but a user's `view` may need the usual way.
@@ -42,19 +44,21 @@ class PyTorchModel(CheckedModel):
         self._channels_last = channels_last
         self._operations = tuple(operations)
         self._training = tuple(training)
-        self._modules = nn.ModuleList(cast(nn.Module, operation.call) for operation in operations)
+        self._network = network
         self._owners = dict(owners)
+        self._work = sum(info.multiply_adds for info in self.layers)
+        self._convolves = any(info.is_spatial and "kernel" in info.weight_shapes for info in self.layers)
         self._position = {operation.name: place for place, operation in enumerate(operations)}
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
-        with torch.inference_mode(), _cores_for(len(images)):
+        with self._cores(len(images)), torch.inference_mode():
             values = self._run(self._given(images), layers, scales)
             return {name: _handed_out(values[name]) for name in layers}
 
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
-        with torch.enable_grad():
+        with self._cores(len(images)), torch.enable_grad():
             given = self._given(images).requires_grad_()
             values = self._run(given, [target, *layers], scales, alias=lambda value: value.view_as(value))
             found = torch.autograd.grad(
@@ -66,17 +70,23 @@ class PyTorchModel(CheckedModel):
         self, images: Tensor, layers: Sequence[str], scales: Scales, alias: Callable[[Tensor], Tensor] | None = None
     ) -> dict[str, Any]:
         """Results by name, as far as the named layers need."""
-        last = max((self._position[name] for name in layers), default=0)
-        return run(self._operations[: last + 1], images, self._factors(scales), alias)
+        operations = self._operations
+        if layers is not self._everything:
+            operations = operations[: 1 + max((self._position[name] for name in layers), default=0)]
+        return run(operations, images, self._factors(scales), alias)
+
+    def _cores(self, images: int) -> AbstractContextManager[object]:
+        return one_core if self._convolves and images * self._work < SMALL else nullcontext()
 
     def _given(self, array: Array) -> Tensor:
         """A tensor in PyTorch's order of axes that shares no memory with the array."""
         if array.ndim != 4:
-            tensor = torch.from_numpy(np.array(array))
+            own = np.array(array)
         elif self._channels_last:
-            tensor = torch.from_numpy(np.array(array)).permute(0, 3, 1, 2)
+            own = np.array(array).transpose(0, 3, 1, 2)
         else:
-            tensor = torch.from_numpy(np.array(array.transpose(0, 3, 1, 2), order="C"))
+            own = np.array(array.transpose(0, 3, 1, 2), order="C")
+        tensor = torch.from_numpy(own)
         return tensor if self._device.type == "cpu" else tensor.to(self._device)
 
     def _factors(self, scales: Scales) -> dict[str, Tensor]:
@@ -99,7 +109,7 @@ class PyTorchModel(CheckedModel):
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
-        weights = [weight for weight in self._modules.parameters() if weight.requires_grad]
+        weights = [weight for weight in self._network.parameters() if weight.requires_grad]
         updates = _optimiser(optimiser, weights)
         for rate, images, labels in batches:
             yield self._step(updates, rate, optimiser, images, labels, logits)
@@ -133,23 +143,13 @@ class PyTorchModel(CheckedModel):
         return Step(*measured)
 
 
-@contextmanager
-def _cores_for(images: int) -> Iterator[None]:
-    """One core for one image: too little work to share, and sharing waits for whoever else is busy on the others."""
-    before = torch.get_num_threads()
-    wanted = 1 if images == 1 else before
-    torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _handed_out(tensor: Tensor) -> Array:
     """Channels last; a view where memory allows."""
-    if tensor.ndim == 4:
-        tensor = tensor.permute(0, 2, 3, 1)
-    return read_only(tensor.cpu().numpy() if tensor.is_cuda else tensor.numpy())
+    array: Array = tensor.cpu().numpy() if tensor.is_cuda else tensor.numpy()
+    if array.ndim == 4:
+        array = array.transpose(0, 2, 3, 1)
+    array.setflags(write=False)
+    return array
 
 
 def _optimiser(optimiser: Optimiser, weights: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -74,6 +74,7 @@ class _Followed:
             self.operations,
             self.training,
             layers,
+            network=nn.ModuleList(cast(nn.Module, operation.call) for operation in self.operations),
             owners=self.owners,
             name=self.title,
             classes=classes,

@@ -83,7 +83,7 @@ def test_pytorch_keeps_no_hook_no_mode_and_no_gradient(pytorch: Backend, referen
     model: Any = pytorch.build(network, reference.random_weights(network))
 
     def state() -> list[Any]:
-        modules = [operation.call for operation in (*model._operations, *model._training)]
+        modules = [*model._network, *(operation.call for operation in model._training)]
         return [
             (
                 module.training,
@@ -121,8 +121,8 @@ def test_pytorch_keeps_nothing_after_a_step_that_fails(
     images = reference.random_images(network)
     with pytest.raises(MemoryError):
         list(model.fit([(images, np.zeros(3, np.int64))], [0.1], Optimiser(name="sgd")))
-    assert all(weight.grad is None for weight in model._modules.parameters())
-    assert not any(module.training for module in model._modules)
+    assert all(weight.grad is None for weight in model._network.parameters())
+    assert not any(module.training for module in model._network)
     assert torch.is_grad_enabled()
 
 
