@@ -9,9 +9,9 @@ from typing import Any
 from ..models.architecture import Architecture
 from ..models.weights import initial_weights
 from .base import Backend, BackendError, Model, Weights
-from .checked import fitting
 from .missing import comes_from, import_framework, sentence_if_missing
 from .operations import Operation
+from .stored import fitting
 
 
 class KerasBackend(Backend):

@@ -106,6 +106,26 @@ def test_pytorch_keeps_no_hook_no_mode_and_no_gradient(pytorch: Backend, referen
     assert all(gradient is None for each in before for _, gradient, _ in each[4])
 
 
+def test_pytorch_gives_every_thread_its_cores_back(pytorch: Backend) -> None:
+    import torch
+
+    model = pytorch.build(BUNDLED["cnn-compact"])
+    image = np.zeros((1, *model.input_shape), np.float32)
+    cores = torch.get_num_threads()
+
+    def ask(_: int) -> int:
+        model.trace(image)
+        model.gradients(image, 0, ["input"])
+        with pytest.raises(BackendError):
+            model.trace(image[0])
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert set(pool.map(ask, range(200))) == {cores}
+    with ThreadPoolExecutor(1) as fresh:
+        assert fresh.submit(torch.get_num_threads).result() == cores == torch.get_num_threads()
+
+
 def test_pytorch_keeps_nothing_after_a_step_that_fails(
     pytorch: Backend, reference: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
