@@ -40,15 +40,29 @@
     return grey;
   }
 
-  async function encoded() {
-    const grey = greys();
-    if (!current.picture && grey.every((value) => value === 255)) return null;
-    const stream = new Blob([grey]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  function base64url(bytes) {
     let text = "";
-    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+    for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
     return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   }
+
+  /* Deflated without compressing (RFC 1951, 3.2.4): under the pen, time counts more than a few kilobytes. */
+  function encoded() {
+    const grey = greys();
+    if (!current.picture && grey.every((value) => value === 255)) return null;
+    const bytes = new Uint8Array(grey.length + 5), length = grey.length;
+    bytes.set([1, length & 255, length >> 8, ~length & 255, (~length >> 8) & 255]);
+    bytes.set(grey, 5);
+    return base64url(bytes);
+  }
+
+  /* The same ink, small enough for an address. */
+  ink.compact = async function (text) {
+    const bytes = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+    if (bytes.length !== SIZE * SIZE + 5 || bytes[0] !== 1) return text;
+    const stream = new Blob([bytes.subarray(5)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+    return base64url(new Uint8Array(await new Response(stream).arrayBuffer()));
+  };
 
   function publish(source) {
     ink.busy = true;
@@ -59,13 +73,12 @@
     scope.address.write();
   }
 
-  async function send() {
+  function send() {
     if (!dirty || ink.busy || !restored) return;
     dirty = false;
     ink.busy = true;
     sentAt = performance.now();
-    const text = await encoded();
-    current = { ...current, ink: text, sample: null };
+    current = { ...current, ink: encoded(), sample: null };
     publish(current);
   }
 

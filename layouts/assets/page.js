@@ -84,7 +84,7 @@
     scope.address.write();
   };
   scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
-  function write() {
+  async function write() {
     const [subject, selection, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;
     const query = new URLSearchParams();
@@ -92,7 +92,8 @@
     query.set("backend", subject.backend);
     if (subject.off.length) query.set("off", subject.off.join(","));
     if (ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink.ink) query.set("ink", ink.ink);
+    else if (ink.ink) query.set("ink", await scope.ink.compact(ink.ink));
+    if (ink !== scope.ink.published) return;
     if (ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     if (selection && selection.layer) query.set("layer", selection.layer);
     if (selection && selection.unit != null) query.set("unit", selection.unit);
