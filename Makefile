@@ -16,7 +16,7 @@ INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
            $(PYTHON) -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench weights clean browser
+.PHONY: help run test lint bench pictures weights clean browser
 
 help:  ## what there is to make
 	@echo "Layerscope: draw a digit and watch every layer answer."
@@ -37,6 +37,9 @@ lint: .venv/installed-for-tests .venv/source/layerscope  ## ruff, mypy and impor
 
 bench: .venv/installed-for-tests browser  ## measure pen to paint and the capture of activations
 	$(PYTHON) benchmarks/run.py $(ARGS)
+
+pictures: .venv/installed-for-tests browser  ## take the pictures of the README again
+	$(PYTHON) scripts/pictures.py
 
 weights: .venv/installed  ## train the bundled networks again (needs LAYERSCOPE_DATA)
 	$(PYTHON) -m layerscope.training.pretraining $(ARGS)
