@@ -190,7 +190,8 @@
   for (const name of ["mousedown", "touchstart"]) window.addEventListener(name, strokeBegins, { capture: true, passive: true });
   for (const name of ["mousemove", "touchmove"])
     window.addEventListener(name, () => { if (ink.drawing) { dirty = true; send(); } }, { passive: true });
-  for (const name of ["mouseup", "touchend", "touchcancel", "blur"]) window.addEventListener(name, strokeEnds, { capture: true });
+  for (const name of ["mouseup", "touchend", "touchcancel"]) window.addEventListener(name, strokeEnds, { capture: true });
+  window.addEventListener("blur", strokeEnds); // not captured: a button that loses the focus to the paper blurs, too
 
   window.addEventListener("keydown", (event) => {
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;

@@ -312,10 +312,12 @@
   };
 
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
-  let previous = {};
+  let previous = {}, faulted = false;
   clientside.paint = function (data) {
     if (!data) return;
     if (data.fault) live.fault(data.fault);
+    else if (faulted) dash_clientside.set_props("notice", { hide: true });
+    faulted = !!data.fault;
     if (!data.panels)
       for (const message of document.querySelectorAll(".panel:not(.has-figure) .panel-message")) {
         message.textContent = "Nothing to show; the message above says why.";
