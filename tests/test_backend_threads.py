@@ -152,6 +152,7 @@ def test_keras_compiles_each_function_once_whatever_the_number_of_images(keras: 
     network = reference.NETWORKS["odd-valid"]
     model: Any = keras.build(network, reference.random_weights(network))
     ask_everything(model, reference)
+    model.trace(reference.random_images(network, 1))
     compiled = dict(model._compiled)
     for count in (1, 2, 5, 17):
         images = reference.random_images(network, count)

@@ -166,6 +166,19 @@ def test_layers_without_a_canonical_name_keep_their_own(keras: Backend, layers: 
     np.testing.assert_allclose(model.logits(batch), network(batch, training=False), atol=1e-5)
 
 
+def test_layers_that_cannot_be_compiled_for_one_image_are_shown_all_the_same(keras: Backend, layers: Any) -> None:
+    import tensorflow as tf
+
+    class Rounded(layers.Layer):  # type: ignore[misc]
+        def call(self, values: Any) -> Any:
+            return tf.ensure_shape(tf.numpy_function(np.round, [values], tf.float32), values.shape)
+
+    network = sequential(layers.Input((6, 6, 1)), Rounded(name="rounded"), layers.Flatten(), layers.Dense(3))
+    model = keras.open(network)
+    (one,) = images(model, 1)
+    assert np.array_equal(model.trace(one[None])["rounded"][0], np.round(one))
+
+
 def test_a_saved_model_opens_as_the_one_in_memory(keras: Backend, layers: Any, tmp_path: Path) -> None:
     network = sequential(
         layers.Input((6, 6, 1)), layers.Conv2D(2, 3, activation="relu"), layers.Flatten(), layers.Dense(2)
