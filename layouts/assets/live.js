@@ -202,6 +202,7 @@
   }
   function plotNow(id, figure) {
     waiting.delete(id);
+    if (!section(id)) return; // the panel has gone in the meantime
     const graph = plotOf(id);
     const done = () => {
       if (!waiting.has(id)) uncover(id);
