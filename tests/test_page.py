@@ -113,7 +113,7 @@ def settled(page: Page) -> None:
     page.wait_for_function(
         "() => !layerscope.ink.busy && ![...document.querySelectorAll('canvas.overlay')].some(canvas => !canvas.hidden)"
     )
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => location.hash.includes('model=') && !layerscope.addressing")
 
 
 def query(page: Page) -> dict[str, str]:
@@ -340,6 +340,7 @@ def test_a_link_shows_the_same_elsewhere(
     page.locator("#add-panel").click()
     page.get_by_role("option", name="Prediction").click()
     expect(page.locator("[data-visualizer=prediction]")).to_be_visible()
+    page.wait_for_function("() => location.hash.includes('panels=')")
     settled(page)
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     other = _watched(context.new_page(), faults)

@@ -99,6 +99,7 @@
     if (selection && selection.unit != null) query.set("unit", selection.unit);
     if (panels.custom) query.set("panels", JSON.stringify(panels.panels.map(({ id, ...rest }) => rest)));
     history.replaceState(history.state, "", "#" + query);
+    scope.addressing = null;
   }
   clientside.copyLink = function () {
     const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };
