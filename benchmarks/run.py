@@ -27,9 +27,10 @@ TRACE = """\
 
 One image through every bundled network. **trace** is `Model.trace(image)`: the activations of all layers as NumPy
 arrays. **plain** is the same network as one would write it without Layerscope, from a NumPy image to NumPy
-probabilities: in PyTorch an `nn.Sequential` in `inference_mode`, in Keras a `tf.function` of the model, compiled for
-exactly one image, in which TensorFlow may merge layers because nobody looks between them. Both compute the same
-probabilities, which is checked. Beside it are `keras.Model.predict` and `torchlens.trace`.
+probabilities: in PyTorch an `nn.Sequential` in `inference_mode`, channels last, on one core or on all, whichever is
+quicker; in Keras a `tf.function` of the model, compiled for exactly one image, in which TensorFlow may merge layers
+because nobody looks between them. That both compute the same probabilities is checked. Beside them are
+`keras.Model.predict` and `torchlens.trace`.
 """
 
 LIVE = """\

@@ -16,7 +16,8 @@ def trace_tables(entries: Sequence[Found]) -> str:
     """One row for each network and backend."""
     rows = []
     for entry in entries:
-        times, share = entry["milliseconds"], entry["ratios"]["plain"]
+        times, quickest = entry["milliseconds"], entry["quickest"]
+        share = entry["ratios"][quickest]
         [(other, factor)] = entry["slower"].items()
         rows.append(
             (
@@ -24,7 +25,7 @@ def trace_tables(entries: Sequence[Found]) -> str:
                 TITLES[entry["backend"]],
                 entry["layers"],
                 _timing(times["trace"]),
-                _timing(times["plain"]),
+                f"{_timing(times[quickest])} on {quickest}",
                 f"{share:.2f}",
                 mark(share <= TRACE_RATIO),
                 f"{other} {_timing(times[other])}",

@@ -56,7 +56,9 @@ def _measured(name: str, backend: str, blocks: int) -> dict[str, Any]:
     image = np.random.default_rng(0).random((1, *architecture.input_shape), dtype=np.float32)
     trace = {"trace": Contender(partial(model.trace, image))}
     plain_ways, slow_way = {"pytorch": _pytorch, "keras": _keras}[backend](architecture, weights, image)
-    _check_equal(plain_ways["plain"].call(), model.trace(image)[model.layers[-1].name], f"{name} on {backend}")
+    _check_equal(
+        next(iter(plain_ways.values())).call(), model.trace(image)[model.layers[-1].name], f"{name} on {backend}"
+    )
     times, slowly = in_turns(trace | plain_ways, blocks), in_turns(trace | slow_way, SLOW_BLOCKS)
     return {
         "network": name,
@@ -64,6 +66,7 @@ def _measured(name: str, backend: str, blocks: int) -> dict[str, Any]:
         "layers": len(model.layers),
         "milliseconds": {way: timing(found) for way, found in {**slowly, **times}.items()},
         "ratios": {way: ratio(times, "trace", way) for way in plain_ways},
+        "quickest": min(plain_ways, key=lambda way: timing(times[way]).median),
         "slower": {way: ratio(slowly, way, "trace") for way in slow_way},
     }
 
@@ -101,7 +104,7 @@ def _pytorch(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
 
     @contextmanager
     def on_one_core() -> Iterator[None]:
-        """As the trace does with small networks; waiting for a second core would only flatter the trace."""
+        """Quicker for small networks; waiting for other cores would only flatter the trace."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -110,8 +113,9 @@ def _pytorch(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
             torch.set_num_threads(before)
 
     unwrap_torch()
-    plain_ways = {"plain": Contender(forward, on_one_core), "plain, all cores": Contender(forward)}
-    return plain_ways, {"TorchLens": Contender(traced, wrapped)}
+    return {"one core": Contender(forward, on_one_core), "all cores": Contender(forward)}, {
+        "TorchLens": Contender(traced, wrapped)
+    }
 
 
 def _keras(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
@@ -121,7 +125,7 @@ def _keras(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
     signature = tf.TensorSpec(image.shape, tf.float32)
     compiled = tf.function(lambda images: network(images, training=False)).get_concrete_function(signature)
     plain_way = Contender(lambda: compiled(tf.constant(image)).numpy())
-    return {"plain": plain_way}, {"`predict`": Contender(lambda: network.predict(image, verbose=0))}
+    return {"all cores": plain_way}, {"`predict`": Contender(lambda: network.predict(image, verbose=0))}
 
 
 def main() -> int:
