@@ -245,6 +245,7 @@ def _register_pictures(app: Dash, services: Services) -> None:
         Output(ids.PICTURE, "data", allow_duplicate=True),
         Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
         Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Output(ids.UPLOAD, "contents"),  # emptied, or the same file could not be opened again
         Input(ids.UPLOAD, "contents"),
         State(ids.UPLOAD, "filename"),
         prevent_initial_call=True,
@@ -253,7 +254,7 @@ def _register_pictures(app: Dash, services: Services) -> None:
         if contents is None:
             raise PreventUpdate
         picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
-        return picture or no_update, fault, not fault
+        return picture or no_update, fault, not fault, None
 
 
 def _register_browser(app: Dash) -> None:

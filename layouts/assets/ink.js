@@ -194,7 +194,7 @@
   window.addEventListener("blur", strokeEnds); // not captured: a button that loses the focus to the paper blurs, too
 
   window.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.target.closest("input:not([type=radio], [type=checkbox], [readonly]), textarea, select, [contenteditable]")) return;
     const command = event.ctrlKey || event.metaKey, key = event.key.toLowerCase();
     const action =
       command && key === "z" ? (event.shiftKey ? ink.redo : ink.undo) : command && key === "y" ? ink.redo :

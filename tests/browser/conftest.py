@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,37 +44,49 @@ def dashboard_class() -> type[Dashboard]:
     return found
 
 
-@contextmanager
-def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
-    """The address of `layerscope serve` in a process of its own."""
-    command = [sys.executable, "-m", "layerscope", "serve", "--port", "0", "--home", str(home), *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **variables}, cwd=home.parent
-    ) as process:
-        assert process.stdout
-        try:
-            yield process.stdout.readline().split(": ", 1)[1].split()[0]
-        finally:
-            process.terminate()
+class Server:
+    """`layerscope serve` in a process of its own.
+
+    Attributes:
+        address: where its page is.
+        log: its log file.
+    """
+
+    def __init__(self, home: Path, *options: str, **variables: str) -> None:
+        command = [sys.executable, "-m", "layerscope", "serve", "--home", str(home), *options]
+        if "--port" not in options:
+            command += ["--port", "0"]
+        environment = {**os.environ, **variables}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=home.parent)
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        assert line.startswith("Layerscope is ready: "), line
+        self.address = line.split(": ", 1)[1].split()[0]
+        self.log = home / "layerscope.log"
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
 
 
 @pytest.fixture(scope="session")
 def server(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the server that most tests share; nothing that they do makes it fail."""
-    home = tmp_path_factory.mktemp("server") / "home"
-    with serving(home, "--data", str(data_dir)) as address:
-        yield address
-    assert "Traceback" not in (home / "layerscope.log").read_text()
+    """The address of the server that most tests share; nothing that they do may make it fail."""
+    shared = Server(tmp_path_factory.mktemp("server") / "home", "--data", str(data_dir))
+    yield shared.address
+    shared.stop()
+    assert "Traceback" not in shared.log.read_text()
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., tuple[str, Path]]]:
-    """Starts a server of the test's own; gives its address and its log."""
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server of the test's own."""
     with ExitStack() as stack:
 
-        def start(*options: str, **variables: str) -> tuple[str, Path]:
-            home = tmp_path / "home"
-            return stack.enter_context(serving(home, *options, **variables)), home / "layerscope.log"
+        def start(*options: str, **variables: str) -> Server:
+            started = Server(tmp_path / "home", *options, **variables)
+            stack.callback(started.stop)
+            return started
 
         yield start
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -203,6 +204,7 @@ class Dashboard:
     def switch_step(self, title: str) -> None:
         self.page.locator(".stage-switch").filter(has_text=title).locator("label").first.click()
 
-    def upload(self, name: str, content: bytes) -> None:
-        file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-        self.page.locator("#upload input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+    def upload(self, file: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator("#upload-button").click()
+        chooser.value.set_files(file)
