@@ -19,7 +19,7 @@ import pytest
 from layerscope.models.bundled import BUNDLED
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -119,18 +119,15 @@ def serve(tmp_path: Path) -> Serve:
 
 
 @pytest.fixture
-def opened(chromium: str) -> Open:
+def opened(browser: Browser) -> Open:
     """Opens an address in a real browser."""
 
     @contextmanager
     def browse(address: str) -> Iterator[Page]:
-        with (
-            sync_playwright() as playwright,
-            playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
-        ):
-            page = browser.new_page()
-            page.goto(address)
-            yield page
+        page = browser.new_page()
+        page.goto(address)
+        yield page
+        page.close()
 
     return browse
 

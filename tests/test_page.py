@@ -20,12 +20,10 @@ from layerscope.drawing.pipeline import prepare
 from layerscope.drawing.strokes import place_strokes
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 READY = ".panel.has-figure"
 
 
@@ -41,14 +39,6 @@ def _serving(data: Path, home: Path, *options: str) -> Iterator[str]:
         assert process.stdout
         yield process.stdout.readline().split(": ", 1)[1].split()[0]
         process.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture

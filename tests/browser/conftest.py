@@ -22,15 +22,10 @@ from layerscope.drawing.strokes import place_strokes
 from layerscope.layouts.pictures import Source, prepared
 from layerscope.training.pens import by_writer
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 if TYPE_CHECKING:
     from dashboard import Dashboard, Points
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -89,14 +84,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             return started
 
         yield start
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
