@@ -40,7 +40,7 @@ def page(services: Services) -> Any:
         [
             dcc.Location(id=ids.ADDRESS, refresh=False),
             *[dcc.Store(id=name) for name in _STORES],
-            html.A("Skip to the panels", href="#", className="skip-link", id="skip-link"),
+            html.Button("Skip to the panels", className="skip-link", id="skip-link"),
             _header(services),
             dmc.Alert(
                 html.Div(id=ids.NOTICE_TEXT),
@@ -55,7 +55,11 @@ def page(services: Services) -> Any:
             html.Main(
                 [
                     html.Div([_drawing(), _answer(), _pipeline()], className="column"),
-                    html.Div([_grid_header(services), html.Div(id=ids.GRID, className="grid")], className="panels"),
+                    html.Div(
+                        [_grid_header(services), html.Div(id=ids.GRID, className="grid")],
+                        className="panels",
+                        tabIndex="-1",  # where skipping leads
+                    ),
                 ],
                 className="page",
             ),

@@ -161,14 +161,13 @@
     if (button && button !== unfolded) {
       unfolded = button;
       const place = button.getBoundingClientRect(), width = Math.min(300, window.innerWidth - 16);
-      popover.style.left = Math.max(8, Math.min(window.innerWidth - width - 8, place.right - width)) + "px";
-      popover.style.top = Math.min(place.bottom + 6, window.innerHeight * 0.4) + "px";
+      popover.style.left = window.scrollX + Math.max(8, Math.min(window.innerWidth - width - 8, place.right - width)) + "px";
+      popover.style.top = window.scrollY + Math.min(place.bottom + 6, window.innerHeight * 0.4) + "px";
       popover.style.visibility = "hidden";
       popover.hidden = false;
     } else if (button || !event.target.closest || !event.target.closest(".popover, [role=option], [role=listbox]")) fold();
   });
   clientside.unfold = function () { document.getElementById("popover").style.visibility = "visible"; };
-  window.addEventListener("scroll", fold, { passive: true });
   window.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && fold()) event.stopImmediatePropagation();
   }, { capture: true });
@@ -183,6 +182,10 @@
   }
   window.addEventListener("change", (event) => { if (event.target.type === "file") sayTooLarge(event.target.files); }, { capture: true });
   window.addEventListener("drop", (event) => { if (event.target.closest("#upload")) sayTooLarge(event.dataTransfer.files); }, { capture: true });
+
+  window.addEventListener("click", (event) => {
+    if (event.target.closest && event.target.closest(".skip-link")) document.querySelector(".panels").focus();
+  });
 
   /* Full screen */
   clientside.fullscreen = function () {
