@@ -38,7 +38,7 @@ def dense_outputs(subject: Subject, settings: DenseOutputSettings) -> Figure:
     values, layer = subject.activation, subject.chosen
     if settings.shape == "image" or (settings.shape == "automatic" and layer.units > FEW):
         shown = values[:MOST_VALUES]
-        note = joined("one pixel for each unit", part(len(shown), layer.units))
+        note = part(len(shown), layer.units)
         columns = settings.columns or image_width(subject.model, layer)
         tiles = shown[:, None, None]
         return mosaic(tiles, layer=layer.name, columns=columns, gap=0, unit=subject.unit, note=note)

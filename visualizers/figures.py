@@ -222,7 +222,7 @@ def columns_for(units: int, height: int, width: int) -> int:
     def fault(columns: int) -> float:
         rows = ceil(units / columns)
         aspect = columns * (width + 1) / (rows * (height + 1))
-        return abs(log(aspect / ASPECT)) + 3 * (1 - units / (rows * columns))
+        return abs(log(aspect / ASPECT)) + 2 * (1 - units / (rows * columns))
 
     return min(range(1, units + 1), key=fault)
 

@@ -29,7 +29,7 @@ def layer_table(subject: Subject, settings: NoSettings) -> Figure:
     layers = subject.model.layers
     chosen = None if subject.layer is None else subject.layer.name
     marked = [BAND if layer.name == chosen else CLEAR for layer in layers] + [CLEAR]
-    look = {"line": {"color": FAINT}, "align": ["left", "left", "right", "right"]}
+    look = {"line": {"color": FAINT}, "align": "left"}
     header = {"values": [f"<b>{heading}</b>" for heading in HEADINGS], "fill": {"color": CLEAR}, "height": HEADER}
     cells = {"values": _columns(layers), "fill": {"color": [marked]}, "height": ROW}
     return figure(

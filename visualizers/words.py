@@ -40,11 +40,6 @@ def short(value: float) -> str:
     return text.replace("-", "−")
 
 
-def count(number: int, thing: str) -> str:
-    """`1 unit`, `93,322 parameters`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def part(shown: int, total: int, things: str = "units", which: str = "first") -> str:
     """`first 64 of 512 units`; nothing when all are shown."""
     return f"{which} {shown:,} of {total:,} {things}" if shown < total else ""
