@@ -16,6 +16,7 @@ from .checked import CheckedModel, Scales
 from .operations import Operation, run
 from .pytorch_cores import SMALL, one_core
 from .pytorch_layers import canonical, device
+from .pytorch_packed import with_packed
 
 
 class PyTorchModel(CheckedModel):
@@ -49,10 +50,12 @@ class PyTorchModel(CheckedModel):
         self._work = sum(info.multiply_adds for info in self.layers)
         self._convolves = any(info.is_spatial and "kernel" in info.weight_shapes for info in self.layers)
         self._position = {operation.name: place for place, operation in enumerate(operations)}
+        self._for_one: tuple[Operation, ...] | None = None
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         with self._cores(len(images)), torch.inference_mode():
-            values = self._run(self._given(images), layers, scales)
+            operations = self._packed() if len(images) == 1 else self._operations
+            values = self._run(operations, self._given(images), layers, scales)
             return {name: _handed_out(values[name]) for name in layers}
 
     def _backward(
@@ -60,17 +63,33 @@ class PyTorchModel(CheckedModel):
     ) -> dict[str, Array]:
         with self._cores(len(images)), torch.enable_grad():
             given = self._given(images).requires_grad_()
-            values = self._run(given, [target, *layers], scales, alias=lambda value: value.view_as(value))
+            names = [target, *layers]
+            values = self._run(self._operations, given, names, scales, alias=lambda value: value.view_as(value))
             found = torch.autograd.grad(
                 values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
             )
             return {name: _handed_out(gradient.detach()) for name, gradient in zip(layers, found, strict=True)}
 
+    def _packed(self) -> tuple[Operation, ...]:
+        """The operations for one image. Two threads may both make them, and then use equal ones."""
+        operations = self._for_one
+        if operations is None:
+            operations = self._for_one = with_packed(self._operations, self._owners, self._infos)
+        return operations
+
+    def _changed(self) -> None:
+        super()._changed()
+        self._for_one = None
+
     def _run(
-        self, images: Tensor, layers: Sequence[str], scales: Scales, alias: Callable[[Tensor], Tensor] | None = None
+        self,
+        operations: Sequence[Operation],
+        images: Tensor,
+        layers: Sequence[str],
+        scales: Scales,
+        alias: Callable[[Tensor], Tensor] | None = None,
     ) -> dict[str, Any]:
         """Results by name, as far as the named layers need."""
-        operations = self._operations
         if layers is not self._everything:
             operations = operations[: 1 + max((self._position[name] for name in layers), default=0)]
         return run(operations, images, self._factors(scales), alias)
