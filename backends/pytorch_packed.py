@@ -24,7 +24,7 @@ def with_packed(
     operations: Sequence[Operation], owners: Mapping[str, nn.Module], infos: Mapping[str, LayerInfo]
 ) -> tuple[Operation, ...]:
     """The operations for one image, with large convolutions packed; the very same where PyTorch cannot pack."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_convolution_weight"):
+    if not (torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")):
         return tuple(operations)
     packed = {
         operation.name: _packed(owner, infos[operation.inputs[0]].output_shape)
