@@ -25,6 +25,17 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 pytestmark = pytest.mark.browser
 
 READY = ".panel.has-figure"
+SQUEEZED = """() => [...document.querySelectorAll(".panel-wide")].flatMap((panel) => {
+    const body = panel.querySelector(".panel-body"), { left, right } = body.getBoundingClientRect();
+    const texts = body.scrollWidth > body.clientWidth ? [] : [...body.querySelectorAll("svg text")];
+    const cut = texts.filter((text) => {
+        const place = text.getBoundingClientRect();
+        return text.textContent && (place.left < left - 1 || place.right > right + 1);
+    });
+    const low = body.clientHeight < parseFloat(panel.style.getPropertyValue("--natural")) - 1;
+    return [...cut.map((text) => text.textContent), ...(low ? [panel.dataset.visualizer + " is too low"] : [])];
+})"""
+"""Words that a wide panel cuts off, and wide panels that are less high than their figure asks for."""
 
 
 @pytest.fixture(scope="module")
@@ -472,6 +483,7 @@ def test_schemes_and_widths(
     assert 0 <= paper["x"] <= width - paper["width"]
     for place in (".verdict", ".panel-title", ".stage-explanation", ".panels-title", ".bar-name"):
         assert _contrast(page, place) >= 4.5, place
+    assert page.evaluate(SQUEEZED) == []
     folder = Path(__file__).parents[1] / "test-results"
     folder.mkdir(exist_ok=True)
     page.screenshot(path=folder / f"{scheme}-{width}.png", full_page=True)

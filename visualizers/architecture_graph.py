@@ -27,7 +27,7 @@ LOOKS = {
     "concatenate": (PURPLE, "cross"),
 }
 ROW, COLUMN = 24, 0.45
-WIDTH, OUTPUT_AT = 6.0, 4.3
+WIDTH, OUTPUT_AT = 6.0, 4.15
 BAND = "rgba(213,94,0,0.16)"
 
 

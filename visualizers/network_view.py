@@ -13,7 +13,6 @@ from .connections import Bridge, Indices, bridges_of, contributions, strength
 from .contract import Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import HIDDEN_AXIS, figure
-from .words import joined
 
 Place = tuple[float, float]
 
@@ -70,7 +69,7 @@ def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
             for wanted, colour in ((True, ABOVE), (False, BELOW))
         ]
         + [_nodes(list(columns.values()), shares, 12 if settings.units <= 20 else 8), *_answer(subject, final)],
-        height=104 + 20 * settings.units,
+        height=118 + 20 * settings.units,
         revision="network",
         margin={"l": 4, "r": 4 + 6 * min(16, max(map(len, subject.model.classes))), "t": 4, "b": 100},
         hoverdistance=12,
@@ -204,7 +203,7 @@ def _how_many(column: Column) -> str:
 
 def _note(scale: Scale, cut: bool) -> dict[str, Any]:
     """What the colours of dots and lines mean, under the names of the columns."""
-    lines = joined("strongest units shown" if cut else "", "red lines push up, blue ones hold down")
+    lines = "<br>".join([*["strongest units shown"] * cut, "red lines push up, blue ones hold down"])
     legend = scale.legend("unit of its layer", low="lowest" if scale.signed else "silent", high="strongest", note=lines)
     place = {"x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "yanchor": "top", "yshift": -64}
     return {"text": legend.text, "showarrow": False, **place}
