@@ -9,7 +9,7 @@ from typing import Any
 from ..models.layers import LayerInfo, Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One call: what is called on the results of which earlier operations. Not every result has to be a layer's."""
 
@@ -35,11 +35,11 @@ def run(
     first = operations[0].name
     values = {first: images * factors[first] if first in factors else images}
     for operation in operations[1:]:
-        taken = [values[name] for name in operation.inputs]
-        value = operation.call(*taken)
-        if operation.name in factors:
+        inputs = operation.inputs
+        value = operation.call(values[inputs[0]]) if len(inputs) == 1 else operation.call(*[values[n] for n in inputs])
+        if factors and operation.name in factors:
             value = value * factors[operation.name]
-        elif alias and any(value is each for each in taken):
+        elif alias and any(value is values[name] for name in inputs):
             value = alias(value)
         values[operation.name] = value
     return values

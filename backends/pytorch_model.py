@@ -18,6 +18,9 @@ from .pytorch_cores import SMALL, one_core
 from .pytorch_layers import canonical, device
 from .pytorch_packed import with_packed
 
+CHANNELS_LAST = (0, 2, 3, 1)
+"""PyTorch's axes in the order in which they are handed out."""
+
 
 class PyTorchModel(CheckedModel):
     """Calls its operations one after the other; the modules among them are never switched to another mode."""
@@ -56,7 +59,7 @@ class PyTorchModel(CheckedModel):
         with self._cores(len(images)), torch.inference_mode():
             operations = self._packed() if len(images) == 1 else self._operations
             values = self._run(operations, self._given(images), layers, scales)
-            return {name: _handed_out(values[name]) for name in layers}
+            return _handed_out(values, layers)
 
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
@@ -68,7 +71,7 @@ class PyTorchModel(CheckedModel):
             found = torch.autograd.grad(
                 values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
             )
-            return {name: _handed_out(gradient.detach()) for name, gradient in zip(layers, found, strict=True)}
+            return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
 
     def _packed(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them, and then use equal ones."""
@@ -162,13 +165,17 @@ class PyTorchModel(CheckedModel):
         return Step(*measured)
 
 
-def _handed_out(tensor: Tensor) -> Array:
-    """Channels last; a view where memory allows."""
-    array: Array = tensor.cpu().numpy() if tensor.is_cuda else tensor.numpy()
-    if array.ndim == 4:
-        array = array.transpose(0, 2, 3, 1)
-    array.setflags(write=False)
-    return array
+def _handed_out(values: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, Array]:
+    """Channels last; views where memory allows. One loop for all layers: a call for each would be felt."""
+    arrays = {}
+    for name in layers:
+        tensor = values[name]
+        array: Array = tensor.cpu().numpy() if tensor.is_cuda else tensor.numpy()
+        if array.ndim == 4:
+            array = array.transpose(CHANNELS_LAST)
+        array.setflags(write=False)
+        arrays[name] = array
+    return arrays
 
 
 def _optimiser(optimiser: Optimiser, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
