@@ -16,7 +16,7 @@ from .checked import CheckedModel, Scales
 from .operations import Operation, run
 from .pytorch_cores import SMALL, one_core
 from .pytorch_layers import canonical, device
-from .pytorch_packed import with_packed
+from .pytorch_single import for_one_image
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
@@ -57,7 +57,7 @@ class PyTorchModel(CheckedModel):
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         with self._cores(len(images)), torch.inference_mode():
-            operations = self._packed() if len(images) == 1 else self._operations
+            operations = self._single() if len(images) == 1 else self._operations
             values = self._run(operations, self._given(images), layers, scales)
             return _handed_out(values, layers)
 
@@ -73,11 +73,11 @@ class PyTorchModel(CheckedModel):
             )
             return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
 
-    def _packed(self) -> tuple[Operation, ...]:
+    def _single(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them, and then use equal ones."""
         operations = self._for_one
         if operations is None:
-            operations = self._for_one = with_packed(self._operations, self._owners, self._infos)
+            operations = self._for_one = for_one_image(self._operations, self._owners, self._infos)
         return operations
 
     def _changed(self) -> None:

@@ -1,10 +1,10 @@
-"""Large convolutions are packed for one image: the same numbers, and never those of weights that have gone."""
+"""One image goes quicker ways than many: the same numbers, and never those of weights that have gone."""
 
 import numpy as np
 import pytest
 from layerscope.backends.base import Backend, Model, Optimiser
-from layerscope.backends.pytorch_packed import LARGE
-from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input
+from layerscope.backends.pytorch_single import LARGE
+from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input, Padding
 from layerscope.models.weights import initial_weights
 
 LARGE_NET = Architecture(
@@ -56,6 +56,44 @@ def test_new_weights_are_packed_anew(model: Model, images: np.ndarray) -> None:
     for _ in model.fit([(images, np.array([0, 1]))], [0.05], Optimiser(name="sgd")):
         assert_one_by_one_is_as_together(model, images)
     assert np.abs(model.trace(images[:1])["odd"] - trained).max() > 1e-5
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+def test_grey_images_are_convolved_the_same(pytorch: Backend, padding: Padding, strides: tuple[int, int]) -> None:
+    network = Architecture(
+        name="grey",
+        title="A convolution of one channel, and another after it",
+        classes=("ant", "bee"),
+        layers=(
+            Input(name="input", shape=(9, 11, 1)),
+            Conv2D(name="first", filters=3, window=(3, 3), strides=strides, padding=padding),
+            Conv2D(name="narrow", filters=1, window=(2, 2), padding="same"),
+            Conv2D(name="second", filters=4, window=(3, 3), strides=strides, padding=padding),
+            Flatten(name="flatten"),
+            Dense(name="logits", units=2),
+            Activation(name="softmax", function="softmax"),
+        ),
+    )
+    images = np.random.default_rng(0).random((2, 9, 11, 1), dtype=np.float32)
+    assert_one_by_one_is_as_together(pytorch.build(network), images)
+
+
+def test_one_channel_of_many_is_convolved_the_same(pytorch: Backend) -> None:
+    from torch import Tensor, nn
+
+    class Sliced(nn.Module):
+        input_shape = (12, 10, 3)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.grey, self.dense = nn.Conv2d(1, 4, 3), nn.Linear(320, 2)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.dense(self.grey(images[:, 1:2]).flatten(1))
+
+    images = np.random.default_rng(0).random((2, 12, 10, 3), dtype=np.float32)
+    assert_one_by_one_is_as_together(pytorch.open(Sliced().eval(), "sliced"), images)
 
 
 def test_a_users_own_convolutions_are_packed_too(pytorch: Backend) -> None:
