@@ -177,7 +177,8 @@ def _drawn(visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
     """The figure, or what went wrong; a fault stays in its own panel."""
     try:
         settings = build_settings(visualizer.settings, panel.settings)
-        figure = visualizer.draw(subject, settings).to_dict()
+        drawn: Any = visualizer.draw(subject, settings)
+        figure = drawn.to_dict()
     except SettingError as error:
         return {"withheld": str(error)}
     except Exception as error:

@@ -5,7 +5,7 @@
 ['prediction', 'filters', 'feature_maps']
 """
 
-from .contract import Condition, Need, NoSettings, Pass, Subject, Visualizer, VisualizerError, visualizer
+from .contract import Condition, Frame, Need, NoSettings, Pass, Subject, Visualizer, VisualizerError, visualizer
 from .controls import Control, Help, Range, SettingError, build_settings, controls_of
 from .registry import Problem, problems, registered
 from .selection import Selected, selection_of
@@ -13,6 +13,7 @@ from .selection import Selected, selection_of
 __all__ = [
     "Condition",
     "Control",
+    "Frame",
     "Help",
     "Need",
     "NoSettings",

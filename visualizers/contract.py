@@ -4,16 +4,17 @@ Nothing here or in any visualizer knows of pages, callbacks, caching, threads or
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from plotly.graph_objects import Figure
 
-from ..backends.base import Array, Edit, Model
+from ..backends.base import Array, Capability, Edit, Model
+from ..datasets.base import Dataset
 from ..models.layers import LayerInfo
 from .controls import Control, controls_of
 
@@ -24,6 +25,9 @@ class Need(Enum):
     IMAGE = "an image"
     LAYER = "a layer"
     UNIT = "a unit"
+    POSITION = "a position"
+    TARGET = "a target class"
+    DATASET = "labelled images"
 
 
 class VisualizerError(Exception):
@@ -51,6 +55,23 @@ has_kernel = Condition(lambda layer: "kernel" in layer.weight_shapes, "a convolu
 
 
 @dataclass(frozen=True)
+class Frame:
+    """One figure of a visualizer that takes its time, and how far it has come.
+
+    Attributes:
+        figure: what can be shown so far; None leaves the last one.
+        share: of the whole work, in [0, 1].
+    """
+
+    figure: Figure | None
+    share: float
+
+
+Drawn: TypeAlias = Figure | Iterator[Frame]
+"""What a visualizer returns: a figure at once, or one frame after the other."""
+
+
+@dataclass(frozen=True)
 class Pass:
     """One forward pass of one image, computed when first asked for and shared by every panel that shows it."""
 
@@ -75,6 +96,9 @@ class Subject:
         layer: the selected layer; None when the visualizer needs none.
         unit: the selected unit of that layer; None when nothing is selected.
         label: the image's true class, where it is known.
+        position: `(row, column)` of the selected value in the layer's output; None when nothing is selected.
+        target: the class that was chosen to be explained; None means the predicted one.
+        dataset: labelled images to measure on.
     """
 
     model: Model
@@ -82,10 +106,30 @@ class Subject:
     layer: LayerInfo | None = None
     unit: int | None = None
     label: int | None = None
+    position: tuple[int, int] | None = None
+    target: int | None = None
+    dataset: Dataset | None = None
 
-    def at(self, layer: str, unit: int | None = None) -> "Subject":
+    def at(self, layer: str, unit: int | None = None, position: tuple[int, int] | None = None) -> "Subject":
         """The same subject at another layer of its model."""
-        return replace(self, layer=self.model.layer(layer), unit=unit)
+        return replace(self, layer=self.model.layer(layer), unit=unit, position=position)
+
+    @property
+    def image(self) -> Array:
+        """The network's input, `(height, width, channels)` in [0, 1]."""
+        if self.forward is None:
+            raise LookupError("There is no image to look at.")
+        return self.forward.image
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Units that are muted or scaled in this pass."""
+        return () if self.forward is None else self.forward.edits
+
+    @property
+    def target_class(self) -> int:
+        """The class to explain: the chosen one, else the predicted one."""
+        return int(self.probabilities.argmax()) if self.target is None else self.target
 
     @property
     def activations(self) -> Mapping[str, Array]:
@@ -128,6 +172,8 @@ class Visualizer:
         needs: what must be chosen before it can draw.
         applies_to: which layers it can show.
         follows_pen: whether it is cheap enough to be drawn anew for every stroke.
+        on_request: whether it takes its time, and so runs only when asked to; it then gives one frame after the other.
+        capabilities: what the model must offer.
         settings: the frozen dataclass of its settings.
         draw: the function itself.
         defined_in: the module it comes from, for messages.
@@ -139,8 +185,10 @@ class Visualizer:
     needs: frozenset[Need]
     applies_to: Condition
     follows_pen: bool
+    on_request: bool
+    capabilities: frozenset[Capability]
     settings: type[Any]
-    draw: Callable[[Subject, Any], Figure]
+    draw: Callable[[Subject, Any], Drawn]
     defined_in: str
     controls: tuple[Control, ...] = field(init=False)
 
@@ -149,6 +197,10 @@ class Visualizer:
 
     def unmet(self, subject: Subject) -> str | None:
         """Why this subject cannot be shown, as one plain sentence; None when it can."""
+        lacking = self.capabilities - subject.model.capabilities
+        if lacking:
+            words = " and ".join(sorted(each.value for each in lacking))
+            return f"This view needs a model that offers {words}; {subject.model.name} does not."
         if Need.LAYER in self.needs and (subject.layer is None or not self.applies_to(subject.layer)):
             fitting = [layer.name for layer in subject.model.layers if self.applies_to(layer)]
             way_out = f"choose {fitting[0]}" if fitting else f"{subject.model.name} has none"
@@ -157,6 +209,10 @@ class Visualizer:
             return "Draw something, or choose a sample."
         if Need.UNIT in self.needs and subject.unit is None:
             return "Click a tile or a bar to choose a unit."
+        if Need.POSITION in self.needs and subject.position is None:
+            return "Click a pixel of a feature map to choose a position."
+        if Need.DATASET in self.needs and subject.dataset is None:
+            return "This view needs labelled images; fetch MNIST with: layerscope download"
         return None
 
 
@@ -166,16 +222,18 @@ def visualizer(
     needs: set[Need] | frozenset[Need] = frozenset(),
     applies_to: Condition = any_layer,
     follows_pen: bool = True,
-) -> Callable[[Callable[[Subject, Any], Figure]], Visualizer]:
+    capabilities: set[Capability] | frozenset[Capability] = frozenset(),
+) -> Callable[[Callable[[Subject, Any], Drawn]], Visualizer]:
     """Declares a function `(subject, settings) -> Figure` as a visualizer.
 
-    The type of `settings` is a frozen dataclass; each field becomes a control by its type (see `controls`).
+    The type of `settings` is a frozen dataclass; each field becomes a control by its type (see `controls`). A generator
+    function that yields frames runs on request only.
 
     Raises:
         VisualizerError: no docstring, another signature, or a setting that cannot become a control.
     """
 
-    def declare(function: Callable[[Subject, Any], Figure]) -> Visualizer:
+    def declare(function: Callable[[Subject, Any], Drawn]) -> Visualizer:
         name = getattr(function, "__name__", repr(function))
         explanation = inspect.getdoc(function)
         if not explanation:
@@ -194,7 +252,9 @@ def visualizer(
                 explanation=explanation,
                 needs=frozenset(needs),
                 applies_to=applies_to,
-                follows_pen=follows_pen,
+                follows_pen=follows_pen and not inspect.isgeneratorfunction(function),
+                on_request=inspect.isgeneratorfunction(function),
+                capabilities=frozenset(capabilities),
                 settings=settings,
                 draw=function,
                 defined_in=function.__module__,
