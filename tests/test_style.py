@@ -68,6 +68,14 @@ def test_a_forbidden_import_is_caught(copy: Path, file: str, line: str, complain
     assert complaint in found.stdout
 
 
+def test_ruff_accepts_a_clone_of_any_name_and_still_complains(copy: Path) -> None:
+    assert check(copy, "ruff", "check", ".").returncode == 0
+    (copy / "models" / "layers.py").open("a").write("\nimport os\n")
+    found = check(copy, "ruff", "check", ".")
+    assert found.returncode == 1
+    assert "F401" in found.stdout
+
+
 @pytest.mark.slow
 def test_mypy_reads_the_package_and_resolves_its_relative_imports(copy: Path) -> None:
     (copy / "models" / "wrong.py").write_text("from .layers import LayerInfo\n\nname: int = LayerInfo(name='a').name\n")
