@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 from dash import Dash
-from flask import jsonify, request
-from layerscope.drawing.uploads import too_large
 from layerscope.layouts.callbacks import register
 from layerscope.layouts.page import page
+from layerscope.layouts.routes import register_routes
 from layerscope.layouts.services import Services
 from layerscope.models.bundled import DEFAULT
 
@@ -42,19 +41,7 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     )
     app.layout = page(services)
     register(app, services)
-
-    @app.server.get("/loading")
-    def loading() -> object:
-        """What the server is doing for a model that is being opened, in words."""
-        return jsonify(services.pool.stage(request.args.get("model", ""), request.args.get("backend", "")))
-
-    @app.server.get("/too-large")
-    def refused() -> object:
-        """The sentence, and the log entry, for a file that the browser does not even send."""
-        sentence = too_large(request.args.get("name", "The file")[:100], request.args.get("size", 0, int))
-        log.warning("Upload refused: %s", sentence)
-        return jsonify(sentence)
-
+    register_routes(app, services)
     return app
 
 

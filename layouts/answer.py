@@ -5,26 +5,26 @@ one function serves a stroke, a change of model, a click and a moved slider alik
 """
 
 import base64
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import BackendError, Model
+from ..backends.base import BackendError, Capability, Edit, Model
 from ..datasets.base import DatasetError
 from ..drawing.ink import InkError
 from ..drawing.pipeline import Prepared, Steps
 from ..models.layers import LayerInfo
-from ..visualizers.contract import Need, Pass, Subject, Visualizer
-from ..visualizers.controls import SettingError, build_settings
+from ..visualizers.contract import Need, Pass, Subject
+from ..visualizers.controls import SettingError
 from .arrangements import first_with_weights
+from .panels import digest, panel_part, start_job
 from .pictures import Source, prepared
 from .services import Services
-from .state import Panel, Selected
+from .state import EditData, Panel, Selected
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +43,13 @@ class Request:
     panels: Sequence[Panel]
     shown: Mapping[str, str]
     serial: int = 0
+    edits: Sequence[EditData] = ()
 
 
 def answer(services: Services, request: Request) -> Data:
     """Everything that changes on the page; a fault that concerns all of it is one sentence under `fault`."""
     try:
-        model = services.open(request.model, request.backend)
-        dataset = services.samples[0] if request.source.sample else None
-        ready = prepared(request.source, dataset, model.input_shape, request.steps)
-        return _answered(services, request, model, ready)
+        return _answered(services, request, *_opened(services, request))
     except (BackendError, DatasetError, InkError) as error:
         log.error("%s", error)
         return {"serial": request.serial, "fault": str(error)}
@@ -63,27 +61,82 @@ def answer(services: Services, request: Request) -> Data:
         }
 
 
+def run(services: Services, request: Request, panel: str) -> Data:
+    """Begins what one panel shows on request, and says how it stands; a fault is the message of a failed job."""
+    asked = next(each for each in request.panels if each.id == panel)
+    try:
+        model, ready = _opened(services, request)
+        subject = _subject(services, request, model, ready)
+        return start_job(services, asked, subject, _image_key(subject)).data
+    except (BackendError, DatasetError, InkError, SettingError, LookupError) as error:
+        log.warning("Panel %s cannot run: %s", asked.visualizer, error)
+        return {"id": None, "panel": panel, "status": "failed", "message": str(error), "frames": 0, "share": 0}
+
+
+def _opened(services: Services, request: Request) -> tuple[Model, Prepared]:
+    model = services.open(request.model, request.backend)
+    dataset = services.samples[0] if request.source.sample else None
+    return model, prepared(request.source, dataset, model.input_shape, request.steps)
+
+
 def _answered(services: Services, request: Request, model: Model, ready: Prepared) -> Data:
-    forward = None if ready.empty else Pass(model, ready.image)
-    layer = _selected_layer(model, request.selected)
-    unit = (
-        request.selected.unit if layer.name == request.selected.layer and _has(layer, request.selected.unit) else None
-    )
-    label = request.source.label if request.source.label in range(len(model.classes)) else None
-    subject = Subject(model=model, forward=forward, layer=layer, unit=unit, label=label)
-    image_key = _digest(ready.image.tobytes(), repr(label)) if forward else "none"
+    subject = _subject(services, request, model, ready)
+    image_key = _image_key(subject)
+    selected = Selected(subject.chosen.name, subject.unit, subject.position, subject.target)
     return {
         "serial": request.serial,
         "fault": None,
         "subject": _described(model, services),
-        "selected": {"layer": layer.name, "unit": unit},
+        "selected": selected.data,
+        "edited": [_applies(model, edit) for edit in request.edits],
         "empty": ready.empty,
         "stages": [_stage(stage.name, stage.image, stage.title, stage.note, stage.active) for stage in ready.stages],
         "prediction": _prediction(subject),
         "panels": {
-            panel.id: _panel(services.visualizers, panel, subject, image_key, request.shown) for panel in request.panels
+            panel.id: panel_part(services, panel, subject, image_key, request.shown) for panel in request.panels
         },
     }
+
+
+def _subject(services: Services, request: Request, model: Model, ready: Prepared) -> Subject:
+    """What is looked at; a selection that this model does not have is left out."""
+    edits = tuple(Edit(*edit) for edit in request.edits if _applies(model, edit))
+    layer, selected = _selected_layer(model, request.selected), request.selected
+    here = layer.name == selected.layer
+    wanted = (services.visualizers[panel.visualizer] for panel in request.panels if _known(services, panel))
+    return Subject(
+        model=model,
+        forward=None if ready.empty else Pass(model, ready.image, edits),
+        layer=layer,
+        unit=selected.unit if here and _has(layer, selected.unit) else None,
+        label=request.source.label if request.source.label in range(len(model.classes)) else None,
+        position=selected.position if here and _holds(layer, selected.position) else None,
+        target=selected.target if selected.target in range(len(model.classes)) else None,
+        dataset=services.samples[0] if any(Need.DATASET in each.needs for each in wanted) else None,
+        edits=edits,
+    )
+
+
+def _known(services: Services, panel: Panel) -> bool:
+    return panel.visualizer in services.visualizers
+
+
+def _image_key(subject: Subject) -> str:
+    return "none" if subject.forward is None else digest(subject.image.tobytes(), repr(subject.label))
+
+
+def _applies(model: Model, edit: EditData) -> bool:
+    """Whether this model has the unit and lets it be muted."""
+    units = {layer.name: layer.units for layer in model.layers}
+    return Capability.EDITS in model.capabilities and 0 <= edit[1] < units.get(edit[0], 0)
+
+
+def _holds(layer: LayerInfo, position: tuple[int, int] | None) -> bool:
+    return (
+        position is not None
+        and layer.is_spatial
+        and all(0 <= place < size for place, size in zip(position, layer.output_shape, strict=False))
+    )
 
 
 def _selected_layer(model: Model, selected: Selected) -> LayerInfo:
@@ -105,6 +158,8 @@ def _described(model: Model, services: Services) -> Data:
         "version": model.version,
         "parameters": model.parameters,
         "classes": list(model.classes),
+        "layers": [layer.name for layer in model.layers],
+        "edits": Capability.EDITS in model.capabilities,
     }
 
 
@@ -121,88 +176,3 @@ def _prediction(subject: Subject) -> Data | None:
         return None
     probabilities = subject.probabilities
     return {"probabilities": [float(value) for value in probabilities], "label": subject.label}
-
-
-def _panel(
-    visualizers: Mapping[str, Visualizer], panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]
-) -> Data:
-    """One panel's share of the answer: `figure`, or why there is none; nothing new when the browser has it already."""
-    if panel.visualizer not in visualizers:
-        return _without_figure(f"There is no visualizer called {panel.visualizer!r}.", shown, panel.id)
-    visualizer = visualizers[panel.visualizer]
-    names = [layer.name for layer in subject.model.layers]
-    if panel.layer is not None and panel.layer not in names:
-        return _without_figure(
-            f"{subject.model.name} has no layer {panel.layer!r}; choose another one above.", shown, panel.id
-        )
-    if panel.layer is not None:
-        subject = subject.at(panel.layer, subject.unit if subject.layer and subject.layer.name == panel.layer else None)
-    reason = visualizer.unmet(subject)
-    if reason and Need.IMAGE in visualizer.needs and subject.forward is None:
-        return _rehearsed(visualizer, panel, subject, reason, shown)
-    if reason:
-        return _without_figure(reason, shown, panel.id)
-    key = _key(visualizer, panel, subject, image_key)
-    if shown.get(panel.id) == key:
-        return {"key": key}
-    return {"key": key, **_drawn(visualizer, panel, subject)}
-
-
-def _rehearsed(visualizer: Visualizer, panel: Panel, subject: Subject, reason: str, shown: Mapping[str, str]) -> Data:
-    """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
-    blank = replace(subject, forward=Pass(subject.model, np.zeros(subject.model.input_shape, np.float32)))
-    if visualizer.unmet(blank):
-        return _without_figure(reason, shown, panel.id)
-    key = _key(visualizer, panel, subject, reason)
-    return (
-        {"key": key}
-        if shown.get(panel.id) == key
-        else {"key": key, "withheld": reason, **_drawn(visualizer, panel, blank)}
-    )
-
-
-def _without_figure(reason: str, shown: Mapping[str, str], panel: str) -> Data:
-    key = _digest(reason)
-    return {"key": key} if shown.get(panel) == key else {"key": key, "withheld": reason}
-
-
-def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str) -> str:
-    """Changes exactly when the figure does."""
-    model, layer = subject.model, subject.layer and subject.layer.name
-    parts = (visualizer.name, sorted(panel.settings.items()), model.backend, model.version, layer, subject.unit)
-    return _digest(repr(parts), image_key if Need.IMAGE in visualizer.needs else "")
-
-
-def _drawn(visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
-    """The figure, or what went wrong; a fault stays in its own panel."""
-    try:
-        settings = build_settings(visualizer.settings, panel.settings)
-        drawn: Any = visualizer.draw(subject, settings)
-        figure = drawn.to_dict()
-    except SettingError as error:
-        return {"withheld": str(error)}
-    except Exception as error:
-        log.exception("The visualizer %s failed", visualizer.name)
-        return {"withheld": f"This view failed: {type(error).__name__}: {error}"}
-    return _placed(figure)
-
-
-def _placed(figure: Data) -> Data:
-    """The figure as a panel shows it: in the panel's size, with the legend below it instead of inside.
-
-    Wide panels take the height that the figure asks for; the others are all of one height.
-    """
-    layout = figure["layout"]
-    height = layout.pop("height", None)
-    if "legend" in layout.get("meta", {}):
-        layout["xaxis"].pop("title", None)
-        layout["margin"] = {**layout["margin"], "b": 4}
-    return {"figure": figure, "height": height}
-
-
-def _digest(*parts: str | bytes) -> str:
-    whole = hashlib.blake2b(digest_size=9)
-    for part in parts:
-        whole.update(part if isinstance(part, bytes) else part.encode())
-        whole.update(b"\0")
-    return whole.hexdigest()

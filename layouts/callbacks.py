@@ -14,7 +14,7 @@ from ..datasets.samples import choose
 from ..drawing.ink import InkError, decode_ink
 from ..drawing.pipeline import Steps
 from . import ids
-from .answer import Request, answer
+from .answer import Request, answer, run
 from .arrangements import every_layer
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
@@ -41,24 +41,45 @@ def _register_answer(app: Dash, services: Services) -> None:
         Input(ids.INK, "data"),
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
+        Input(ids.EDITS, "data"),
         Input(ids.PANELS, "data"),
         State(ids.SHOWN, "data"),
     )
-    def answered(ink: Any, subject: Any, selection: Any, panels: Any, shown: Any) -> Any:
+    def answered(ink: Any, subject: Any, selection: Any, edits: Any, panels: Any, shown: Any) -> Any:
         """A stroke brings what is shown with it, so that it costs the browser one change of one store."""
         if not (subject and panels and ink):
             raise PreventUpdate
-        request = Request(
-            model=subject["model"],
-            backend=subject["backend"],
-            source=Source.of(ink),
-            steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
-            selected=Selected(**(selection or {})),
-            panels=[Panel.of(entry) for entry in panels["panels"]],
-            shown=(ink["shown"] if ctx.triggered_id == ids.INK else shown) or {},
-            serial=ink.get("serial", 0),
-        )
-        return answer(services, request)
+        there = ink["shown"] if ctx.triggered_id == ids.INK else shown
+        return answer(services, _request(ink, subject, selection, edits, panels, there or {}))
+
+    @app.callback(
+        Output(ids.JOB, "data"),
+        Input(ids.RUN, "data"),
+        State(ids.INK, "data"),
+        State(ids.SUBJECT, "data"),
+        State(ids.SELECTION, "data"),
+        State(ids.EDITS, "data"),
+        State(ids.PANELS, "data"),
+        prevent_initial_call=True,
+    )
+    def ran(asked: Any, ink: Any, subject: Any, selection: Any, edits: Any, panels: Any) -> Any:
+        if not (asked and subject and panels and ink):
+            raise PreventUpdate
+        return run(services, _request(ink, subject, selection, edits, panels, {}), asked["panel"])
+
+
+def _request(ink: Any, subject: Any, selection: Any, edits: Any, panels: Any, shown: Any) -> Request:
+    return Request(
+        model=subject["model"],
+        backend=subject["backend"],
+        source=Source.of(ink),
+        steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
+        selected=Selected.of(selection),
+        panels=[Panel.of(entry) for entry in panels["panels"]],
+        shown=shown,
+        serial=ink.get("serial", 0),
+        edits=[(layer, unit, scale) for layer, unit, scale in edits or []],
+    )
 
 
 def _register_address(app: Dash, services: Services) -> None:
@@ -68,6 +89,7 @@ def _register_address(app: Dash, services: Services) -> None:
         *[Output(ids.step(name), "checked") for name in STEPS],
         Output(ids.SUBJECT, "data"),
         Output(ids.SELECTION, "data"),
+        Output(ids.EDITS, "data"),
         Output(ids.ARRANGEMENT, "data"),
         Output(ids.PICTURE, "data"),
         Output(ids.DIGIT, "value"),
@@ -88,7 +110,8 @@ def _register_address(app: Dash, services: Services) -> None:
             wanted.backend,
             *[name not in wanted.off for name in STEPS],
             subject,
-            {"layer": wanted.selected.layer, "unit": wanted.selected.unit},
+            wanted.selected.data,
+            [list(edit) for edit in wanted.edits],
             {"panels": panels},
             picture,
             *((str(picture["sample"][0]), picture["sample"][1]) if picture["sample"] else (None, "")),
@@ -287,8 +310,19 @@ def _register_browser(app: Dash) -> None:
         "writeAddress",
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
+        Input(ids.EDITS, "data"),
         Input(ids.PANELS, "data"),
     )
+    clientside(
+        "collectSelection",
+        Output(ids.SELECTION, "data", allow_duplicate=True),
+        Input(ids.SELECTED_LAYER, "value"),
+        Input(ids.SELECTED_UNIT, "value"),
+        Input(ids.SELECTED_POSITION, "value"),
+        Input(ids.SELECTED_TARGET, "value"),
+        prevent_initial_call=True,
+    )
+    clientside("followJob", Input(ids.JOB, "data"), prevent_initial_call=True)
     clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)

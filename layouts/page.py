@@ -56,7 +56,7 @@ def page(services: Services) -> Any:
                 [
                     html.Div([_drawing(), _answer(), _pipeline()], className="column"),
                     html.Div(
-                        [_grid_header(services), html.Div(id=ids.GRID, className="grid")],
+                        [_grid_header(services), _selection(), html.Div(id=ids.GRID, className="grid")],
                         className="panels",
                         tabIndex="-1",  # where skipping leads
                     ),
@@ -76,6 +76,9 @@ _STORES = (
     ids.INK,
     ids.SUBJECT,
     ids.SELECTION,
+    ids.EDITS,
+    ids.RUN,
+    ids.JOB,
     ids.ARRANGEMENT,
     ids.PANELS,
     ids.SHOWN,
@@ -278,6 +281,58 @@ def _stage(name: str, title: str, explanation: str) -> Any:
             ),
         ],
         **{"data-stage": name},
+    )
+
+
+def _selection() -> Any:
+    """What is selected for all panels that need it: one picker for each need. Units are muted here, too."""
+    return html.Div(
+        [
+            dmc.Select(id=ids.SELECTED_LAYER, data=[], label="Layer", allowDeselect=False, size="xs", w=150),
+            dmc.NumberInput(
+                id=ids.SELECTED_UNIT,
+                label="Unit",
+                placeholder="none",
+                min=0,
+                step=1,
+                allowDecimal=False,
+                size="xs",
+                w=84,
+                debounce=250,
+            ),
+            dmc.TextInput(
+                id=ids.SELECTED_POSITION,
+                label="Position",
+                placeholder="row, column",
+                size="xs",
+                w=104,
+                debounce=400,
+            ),
+            dmc.Select(
+                id=ids.SELECTED_TARGET,
+                data=[],
+                label="Class to explain",
+                placeholder="predicted",
+                clearable=True,
+                size="xs",
+                w=128,
+            ),
+            html.Div(
+                [
+                    html.Button("Mute unit", id="mute", className="text-button", disabled=True),
+                    html.Button("Double unit", id="double", className="text-button", disabled=True),
+                    html.Div(className="edit-list", role="list"),
+                    html.Button("Undo", id="undo-edit", className="text-button", hidden=True),
+                    html.Button("Reset", id="reset-edits", className="text-button", hidden=True),
+                ],
+                className="interventions",
+                role="group",
+                **{"aria-label": "Intervene"},
+            ),
+        ],
+        className="selection",
+        role="group",
+        **{"aria-label": "Selected for all panels"},
     )
 
 

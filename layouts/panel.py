@@ -14,7 +14,6 @@ from .state import Panel
 
 FOLLOW = "*"
 """Value of a layer picker that follows the selection."""
-WIDE = {"architecture_graph", "network_view", "layer_table"}
 
 
 def panel_component(panel: Panel, visualizer: Visualizer, layers: Sequence[LayerInfo]) -> Any:
@@ -35,9 +34,9 @@ def panel_component(panel: Panel, visualizer: Visualizer, layers: Sequence[Layer
             html.Div(_tools(panel, visualizer), className="panel-tools"),
             *picker,
             html.Div([graph, html.Div(className="panel-message", role="status")], className="panel-body"),
-            html.Div(className="panel-legend"),
+            html.Div([html.Div(className="panel-legend"), html.Div(className="panel-cost")], className="panel-footer"),
         ],
-        className="panel panel-wide" if panel.visualizer in WIDE else "panel",
+        className="panel panel-wide" if visualizer.wide else "panel",
         **{"data-panel": panel.id, "data-visualizer": panel.visualizer, "aria-label": visualizer.title},
     )
 
@@ -57,7 +56,8 @@ def _layer_picker(panel: Panel, visualizer: Visualizer, layers: Sequence[LayerIn
     fitting = [{"value": layer.name, "label": layer.name} for layer in layers if visualizer.applies_to(layer)]
     chosen = panel.layer or FOLLOW
     if chosen not in [FOLLOW, *[entry["value"] for entry in fitting]]:
-        fitting.insert(0, {"value": chosen, "label": f"{chosen} (not in this model)"})
+        why = "does not fit" if chosen in [layer.name for layer in layers] else "not in this model"
+        fitting.insert(0, {"value": chosen, "label": f"{chosen} ({why})"})
     return dmc.Select(
         id=ids.panel("layer", panel.id),
         data=[{"value": FOLLOW, "label": "selected layer"}, *fitting],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from ..backends import backends
 from ..backends.base import Backend, BackendError, Model
@@ -16,6 +17,8 @@ from ..models.bundled import BUNDLED
 from ..models.layers import LayerInfo
 from ..visualizers.contract import Visualizer
 from ..visualizers.registry import registered
+from .jobs import Jobs
+from .limits import Costs, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +31,19 @@ class Services:
         model: the model a page without an address shows.
         backend: likewise; the first installed one when empty.
         data: folder with the user's data, where there is one.
+        jobs: visualizers that take their time.
+        costs: what drawing takes.
+        watchdog: stops views that follow the pen and take too long.
+        slow: kinds of drawing that had to be stopped; they are not tried again.
     """
 
     model: str
     backend: str = ""
     data: Path | None = None
+    jobs: Jobs = field(default_factory=Jobs)
+    costs: Costs = field(default_factory=Costs)
+    watchdog: Watchdog = field(default_factory=Watchdog)
+    slow: set[Any] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property

@@ -1,12 +1,14 @@
 """What the browser remembers, as typed values: parsed from its stores and from the address, with every fault in words.
 
 The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`,
-`label`, `layer`, `unit`, and `panels` (JSON) where the panels are not the default ones.
+`label`, `layer`, `unit`, `position` (`row.column`), `target` (a class to explain), `edits` (JSON: layer, unit, factor
+of each), and `panels` (JSON) where the panels are not the default ones.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,10 +17,30 @@ STEPS = ("invert", "crop", "scale", "centre")
 
 @dataclass(frozen=True)
 class Selected:
-    """The layer and unit that every panel without a layer of its own shows."""
+    """The layer that every panel without one of its own shows, its unit and position, and the class to explain."""
 
     layer: str | None = None
     unit: int | None = None
+    position: tuple[int, int] | None = None
+    target: int | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any] | None) -> "Selected":
+        """The selection as a store describes it."""
+        data = data or {}
+        position = data.get("position")
+        return cls(data.get("layer"), data.get("unit"), tuple(position) if position else None, data.get("target"))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The selection as a store keeps it."""
+        position = None if self.position is None else list(self.position)
+        return {"layer": self.layer, "unit": self.unit, "position": position, "target": self.target}
+
+
+EditData = tuple[str, int, float]
+"""Layer, unit, and what its output is multiplied by."""
+MOST_EDITS = 64
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,7 @@ class Address:
     sample: tuple[int, int] | None = None
     label: int | None = None
     selected: Selected = Selected()
+    edits: tuple[EditData, ...] = ()
     panels: tuple[Panel, ...] | None = None
     notices: tuple[str, ...] = ()
 
@@ -85,7 +108,13 @@ def parse_address(fragment: str, known: Known) -> Address:
         ink=given.get("ink"),
         sample=_sample(given.get("sample"), notices),
         label=_number(given.get("label"), "label", notices),
-        selected=Selected(layer, _number(given.get("unit"), "unit", notices) if layer else None),
+        selected=Selected(
+            layer,
+            _number(given.get("unit"), "unit", notices) if layer else None,
+            _position(given.get("position"), notices) if layer else None,
+            _number(given.get("target"), "target class", notices),
+        ),
+        edits=_edits(given.get("edits"), notices),
         panels=_panels(given.get("panels"), known, notices),
         notices=tuple(notices),
     )
@@ -114,6 +143,31 @@ def _number(text: str | None, word: str, notices: list[str]) -> int | None:
         return int(text)
     notices.append(f"The address gives a {word} that is not a whole number: {text!r}.")
     return None
+
+
+def _position(text: str | None, notices: list[str]) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    row, dot, column = text.partition(".")
+    if dot and text.isascii() and row.isdigit() and column.isdigit() and len(text) < 12:
+        return int(row), int(column)
+    notices.append(f"The address names a position as row.column, such as 3.4. Received: {text!r}.")
+    return None
+
+
+def _edits(text: str | None, notices: list[str]) -> tuple[EditData, ...]:
+    if text is None:
+        return ()
+    try:
+        edits = tuple((layer, unit, float(scale)) for layer, unit, scale in json.loads(text))
+        if len(edits) <= MOST_EDITS and all(
+            isinstance(layer, str) and type(unit) is int and isfinite(scale) for layer, unit, scale in edits
+        ):
+            return edits
+    except (ValueError, TypeError, RecursionError):
+        pass
+    notices.append("The address describes muted units in a way that cannot be read; showing the network as it is.")
+    return ()
 
 
 def _sample(text: str | None, notices: list[str]) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from layerscope.backends.base import Backend, Model
+from layerscope.backends.base import Backend, Edit, Model
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.ink import encode_ink
 from layerscope.drawing.pipeline import Steps, prepare
 from layerscope.drawing.strokes import draw_strokes
-from layerscope.layouts.answer import Request, answer
+from layerscope.layouts.answer import Request, answer, run
 from layerscope.layouts.arrangements import every_layer, first_with_weights
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
@@ -186,12 +187,12 @@ def test_a_label_that_the_model_has_no_class_for_is_no_label(ask: Ask) -> None:
 @pytest.mark.parametrize("layer", [None, "conv9"])
 def test_a_model_without_the_selected_layer_selects_its_first_with_weights(ask: Ask, layer: str | None) -> None:
     given = ask(selected=Selected(layer, 3))
-    assert given["selected"] == {"layer": "conv1", "unit": None}
+    assert given["selected"] == {"layer": "conv1", "unit": None, "position": None, "target": None}
 
 
 @pytest.mark.parametrize(("unit", "kept"), [(0, 0), (31, 31), (32, None), (-1, None), (None, None)])
 def test_a_unit_that_the_layer_lacks_is_not_selected(ask: Ask, unit: int | None, kept: int | None) -> None:
-    assert ask(selected=Selected("conv1", unit))["selected"] == {"layer": "conv1", "unit": kept}
+    assert ask(selected=Selected("conv1", unit))["selected"]["unit"] == kept
 
 
 @pytest.mark.parametrize(
@@ -286,3 +287,61 @@ def test_the_first_arrangement_shows_every_layer_in_order(services: Services) ->
     assert {"filters", "network_view", "architecture_graph", "layer_table"} < {panel.visualizer for panel in panels}
     assert len({panel.id for panel in panels}) == len(panels)
     assert first_with_weights(layers) == "conv1"
+
+
+def test_muted_units_change_every_number_and_those_that_are_not_there_are_said(ask: Ask, model: Model) -> None:
+    plain, panel = ask(DRAWN, Panel("a", "feature_maps", "conv1_relu")), Panel("a", "feature_maps", "conv1_relu")
+    edits = [("conv1_relu", 0, 0.0), ("conv9", 0, 0.0), ("conv1", 99, 0.0)]
+    given = ask(DRAWN, panel, edits=edits)
+    assert given["edited"] == [True, False, False]
+    expected = model.probabilities(prepare(SEVEN, (28, 28, 1)).image[None], [Edit("conv1_relu", 0)])[0]
+    assert given["prediction"]["probabilities"] == pytest.approx(expected.tolist(), abs=1e-7)
+    assert given["panels"]["a"]["key"] != plain["panels"]["a"]["key"]
+    picture = numbers(trace_of(given["panels"]["a"])["z"])
+    assert not picture[:26, :26].any()
+    assert numbers(trace_of(plain["panels"]["a"])["z"])[:26, :26].any()
+
+
+def test_a_position_and_a_target_class_are_kept_where_they_exist(ask: Ask) -> None:
+    kept = ask(selected=Selected("conv1", 3, (25, 0), 9))["selected"]
+    assert kept == {"layer": "conv1", "unit": 3, "position": [25, 0], "target": 9}
+    lost = ask(selected=Selected("conv1", 3, (26, 0), 10))["selected"]
+    assert lost == {"layer": "conv1", "unit": 3, "position": None, "target": None}
+
+
+def test_a_view_that_takes_its_time_waits_to_be_asked(ask: Ask, services: Services) -> None:
+    panel = Panel("a", "accuracy", settings={"images": 100})
+    assert ask(DRAWN, panel)["panels"]["a"] | {"key": ""} == {"key": "", "on_request": True}
+    request = Request(
+        model="cnn-compact", backend="pytorch", source=DRAWN, steps=Steps(), selected=Selected(), panels=[panel],
+        shown={},
+    )  # fmt: skip
+    job = services.jobs.job(run(services, request, "a")["id"])
+    assert job
+    end = time.monotonic() + 30
+    while not job.over:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert job.status == "done"
+    given = ask(DRAWN, panel)["panels"]["a"]
+    assert given["key"] == job.key
+    assert given["figure"]["data"]
+    assert given["cost"].endswith(" s")
+    assert "on_request" in ask(DRAWN, panel, edits=[("conv1", 0, 0.0)])["panels"]["a"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "words"),
+    [
+        (Panel("a", "filters", "pool1"), "This view needs a convolution or a dense layer; choose conv1."),
+        (Panel("a", "accuracy", settings={"images": 1}), "Setting 'images' lies between 100 and 10000. Received: 1"),
+    ],
+    ids=["does not apply", "wrong setting"],
+)
+def test_what_cannot_run_says_why(services: Services, panel: Panel, words: str) -> None:
+    request = Request(
+        model="cnn-compact", backend="pytorch", source=DRAWN, steps=Steps(), selected=Selected(), panels=[panel],
+        shown={},
+    )  # fmt: skip
+    told = run(services, request, "a")
+    assert (told["id"], told["status"], told["message"]) == (None, "failed", words)

@@ -46,6 +46,32 @@ def test_everything_an_address_can_say() -> None:
     assert parsed(sample="5.12").sample == (5, 12)
 
 
+def test_a_selection_and_muted_units_in_an_address() -> None:
+    edits = json.dumps([["conv1", 3, 0], ["features.0", 1, 0.5]])
+    address = parsed(layer="conv1", unit="3", position="4.11", target="7", edits=edits)
+    assert address.selected == Selected("conv1", 3, (4, 11), 7)
+    assert address.edits == (("conv1", 3, 0.0), ("features.0", 1, 0.5))
+    assert not address.notices
+    assert Selected.of(address.selected.data) == address.selected
+    assert Selected.of(None) == Selected()
+
+
+@pytest.mark.parametrize(
+    "edits", ["x", "{}", "[1]", '[["a", "b", 1]]', '[["a", 1, "x"]]', '[["a", 1, NaN]]', "[[1, 1, 1]]"]
+)
+def test_muted_units_that_cannot_be_read_are_left_out(edits: str) -> None:
+    assert parsed(edits=edits).edits == ()
+    if edits != "{}":
+        assert "muted units in a way that cannot be read" in parsed(edits=edits).notices[0]
+
+
+@pytest.mark.parametrize("position", ["3", "3.x", "3.4.5", "-1.2"])
+def test_a_position_that_is_none_is_said(position: str) -> None:
+    address = parsed(layer="conv1", position=position)
+    assert address.selected.position is None
+    assert "row.column, such as 3.4" in address.notices[0]
+
+
 def test_without_panels_is_not_the_default_panels() -> None:
     assert parsed().panels is None
     assert parsed(panels="[]").panels == ()

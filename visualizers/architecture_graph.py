@@ -36,7 +36,7 @@ class GraphSettings:
     direction: Annotated[Literal["down", "across"], Help("Which way the image travels.")] = "down"
 
 
-@visualizer(title="Architecture", follows_pen=False)
+@visualizer(title="Architecture", follows_pen=False, wide=True)
 def architecture_graph(subject: Subject, settings: GraphSettings) -> Figure:
     """The way of your image through the network, layer by layer; click a layer to select it everywhere.
 

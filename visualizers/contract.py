@@ -99,6 +99,7 @@ class Subject:
         position: `(row, column)` of the selected value in the layer's output; None when nothing is selected.
         target: the class that was chosen to be explained; None means the predicted one.
         dataset: labelled images to measure on.
+        edits: units that are muted or scaled, in every pass.
     """
 
     model: Model
@@ -109,6 +110,7 @@ class Subject:
     position: tuple[int, int] | None = None
     target: int | None = None
     dataset: Dataset | None = None
+    edits: tuple[Edit, ...] = ()
 
     def at(self, layer: str, unit: int | None = None, position: tuple[int, int] | None = None) -> "Subject":
         """The same subject at another layer of its model."""
@@ -120,11 +122,6 @@ class Subject:
         if self.forward is None:
             raise LookupError("There is no image to look at.")
         return self.forward.image
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        """Units that are muted or scaled in this pass."""
-        return () if self.forward is None else self.forward.edits
 
     @property
     def target_class(self) -> int:
@@ -174,6 +171,7 @@ class Visualizer:
         follows_pen: whether it is cheap enough to be drawn anew for every stroke.
         on_request: whether it takes its time, and so runs only when asked to; it then gives one frame after the other.
         capabilities: what the model must offer.
+        wide: whether it takes two columns of the page, and the height that its figure asks for.
         settings: the frozen dataclass of its settings.
         draw: the function itself.
         defined_in: the module it comes from, for messages.
@@ -187,6 +185,7 @@ class Visualizer:
     follows_pen: bool
     on_request: bool
     capabilities: frozenset[Capability]
+    wide: bool
     settings: type[Any]
     draw: Callable[[Subject, Any], Drawn]
     defined_in: str
@@ -194,6 +193,18 @@ class Visualizer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "controls", controls_of(self.settings))
+
+    def remedy(self, subject: Subject) -> dict[str, Any] | None:
+        """The selection that would meet what is missing, such as `{"layer": "conv1"}`; None where no click can."""
+        if Need.LAYER in self.needs and (subject.layer is None or not self.applies_to(subject.layer)):
+            fitting = next((layer.name for layer in subject.model.layers if self.applies_to(layer)), None)
+            return {"layer": fitting} if fitting else None
+        if Need.UNIT in self.needs and subject.unit is None:
+            return {"unit": 0}
+        if Need.POSITION in self.needs and subject.position is None and subject.chosen.is_spatial:
+            height, width, _ = subject.chosen.output_shape
+            return {"position": [height // 2, width // 2]}
+        return None
 
     def unmet(self, subject: Subject) -> str | None:
         """Why this subject cannot be shown, as one plain sentence; None when it can."""
@@ -223,6 +234,7 @@ def visualizer(
     applies_to: Condition = any_layer,
     follows_pen: bool = True,
     capabilities: set[Capability] | frozenset[Capability] = frozenset(),
+    wide: bool = False,
 ) -> Callable[[Callable[[Subject, Any], Drawn]], Visualizer]:
     """Declares a function `(subject, settings) -> Figure` as a visualizer.
 
@@ -255,6 +267,7 @@ def visualizer(
                 follows_pen=follows_pen and not inspect.isgeneratorfunction(function),
                 on_request=inspect.isgeneratorfunction(function),
                 capabilities=frozenset(capabilities),
+                wide=wide,
                 settings=settings,
                 draw=function,
                 defined_in=function.__module__,

@@ -16,7 +16,7 @@ WIDTHS = (32, 22, 22, 24)
 ROW, HEADER = 43, 28
 
 
-@visualizer(title="Layer table", follows_pen=False)
+@visualizer(title="Layer table", follows_pen=False, wide=True)
 def layer_table(subject: Subject, settings: NoSettings) -> Figure:
     """Where the network keeps what it has learned, and where it spends its time.
 

@@ -46,7 +46,7 @@ class Column:
         return self.x, index - (len(self.units) - 1) / 2
 
 
-@visualizer(title="Network", needs={Need.IMAGE})
+@visualizer(title="Network", needs={Need.IMAGE}, wide=True)
 def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
     """Your image on its way through the network: every dot is a unit, brighter the stronger it answers.
 

@@ -75,7 +75,7 @@ def _colour(index: int, answer: int, label: int | None) -> str:
 def _probability_axis(note: str) -> dict[str, Any]:
     return {
         "visible": bool(note),
-        "range": [0, 1.5],
+        "range": [0, 1.8],
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,

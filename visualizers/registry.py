@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
+from .accuracy import accuracy
 from .architecture_graph import architecture_graph
 from .contract import Visualizer, VisualizerError
 from .dense_outputs import dense_outputs
@@ -16,7 +17,7 @@ from .network_view import network_view
 from .prediction import prediction
 
 GROUP = "layerscope.visualizers"
-BUILT_IN = (prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table)
+BUILT_IN = (prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table, accuracy)
 
 
 @dataclass(frozen=True)

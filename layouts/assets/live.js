@@ -200,6 +200,8 @@
     plotNow(first[0], first[1]);
     requestAnimationFrame(() => setTimeout(catchUp, 0));
   }
+  live.plotNow = plotNow;
+  live.legend = legend;
   function plotNow(id, figure) {
     waiting.delete(id);
     if (!section(id)) return; // the panel has gone in the meantime
@@ -233,11 +235,15 @@
     const place = section(id);
     if (!place) return true;
     const panel = (live.panels[id] = live.panels[id] || {});
-    const arrived = part.withheld !== undefined || part.figure;
+    const arrived = part.withheld !== undefined || part.on_request || part.figure;
     if (!arrived) return panel.key === part.key;
     panel.key = part.key;
+    scope.jobs.forget(id);
     place.classList.toggle("is-withheld", part.withheld !== undefined);
-    if (part.withheld !== undefined) place.querySelector(".panel-message").textContent = part.withheld;
+    place.classList.toggle("is-on-request", !!part.on_request);
+    if (part.withheld !== undefined) scope.say(place, part.withheld, scope.remedy(id, part.remedy));
+    if (part.on_request) scope.say(place, "This view takes a while, so it runs when you ask for it.", { label: "Run", act: () => scope.jobs.run(id) });
+    if (!scope.ink.drawing) cost(place.querySelector(".panel-cost"), part.cost || "");
     if (!part.figure) {
       place.querySelector(".panel-legend").replaceChildren();
       waiting.delete(id);
@@ -249,6 +255,15 @@
     if (paintFast(id, part.figure) || (byPen && drawn)) plotLater(id, part.figure);
     else plotNow(id, part.figure);
     return true;
+  }
+
+  /* Time and memory; a narrow panel has room for the time only. */
+  function cost(place, words) {
+    const [time, ...rest] = words.split(" · "), peak = document.createElement("span");
+    peak.className = "peak";
+    peak.textContent = rest.length ? " · " + rest.join(" · ") : "";
+    place.replaceChildren(time, peak);
+    place.title = words && "Drawing this took " + words;
   }
 
   function legend(place, figure) {
@@ -321,7 +336,7 @@
     faulted = !!data.fault;
     if (!data.panels)
       for (const message of document.querySelectorAll(".panel:not(.has-figure) .panel-message")) {
-        message.textContent = "Nothing to show; the message above says why.";
+        scope.say(message.closest(".panel"), "Nothing to show; the message above says why.");
         message.closest(".panel").classList.add("is-withheld");
       }
     if (data.panels) {
@@ -340,6 +355,7 @@
       if (title) title.textContent = data.subject.title;
       previous = data.subject;
       scope.selected = data.selected;
+      if (!scope.ink.drawing) scope.selection.show(data);
     }
     live.painted += 1;
     live.paintedAt = performance.now();

@@ -41,8 +41,7 @@
     clicked(plot, event) {
       const found = under(plot, event);
       if (!found) return;
-      const same = scope.selected && scope.selected.layer === found.layer && scope.selected.unit === found.unit;
-      dash_clientside.set_props("selection", { data: { layer: found.layer, unit: same || found.unit === undefined ? null : found.unit } });
+      scope.selection.clicked({ layer: found.layer, unit: found.unit ?? null, position: found.single ? null : found.position || null });
     },
   };
 
@@ -75,8 +74,9 @@
 
   /* The address */
   let described = [];
-  clientside.writeAddress = function (subject, selection, panels) {
-    described = [subject, selection, panels];
+  clientside.writeAddress = function (subject, selection, edits, panels) {
+    described = [subject, selection, edits, panels];
+    scope.edits.show(edits || []);
     if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {
       scope.asked = subject;
       scope.loading.begins();
@@ -85,7 +85,7 @@
   };
   scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
   async function write() {
-    const [subject, selection, panels] = described, ink = scope.ink.published;
+    const [subject, selection, edits, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;
     const query = new URLSearchParams();
     query.set("model", subject.model);
@@ -97,6 +97,9 @@
     if (ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     if (selection && selection.layer) query.set("layer", selection.layer);
     if (selection && selection.unit != null) query.set("unit", selection.unit);
+    if (selection && selection.position) query.set("position", selection.position.join("."));
+    if (selection && selection.target != null) query.set("target", selection.target);
+    if (edits && edits.length) query.set("edits", JSON.stringify(edits));
     if (panels.custom) query.set("panels", JSON.stringify(panels.panels.map(({ id, ...rest }) => rest)));
     history.replaceState(history.state, "", "#" + query);
     scope.addressing = null;

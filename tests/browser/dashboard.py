@@ -31,7 +31,7 @@ AT_REST = """([milliseconds, call]) => {
     const panels = [...document.querySelectorAll(".panel")], now = performance.now(), scope = window.layerscope;
     const idle = scope?.live?.painted && !scope.ink.busy && !scope.ink.drawing && !window.underWay
         && !document.body.classList.contains("is-loading")
-        && panels.every((panel) => panel.matches(".has-figure, .is-withheld"))
+        && panels.every((panel) => panel.matches(".has-figure, .is-withheld, .is-on-request"))
         && ![...document.querySelectorAll("canvas.overlay")].some((canvas) => !canvas.hidden);
     const state = [call, idle, scope?.live?.painted, location.hash].join();
     if (!idle || window.restState !== state) { window.restState = state; window.restSince = now; window.looks = 0; }

@@ -1,0 +1,184 @@
+/* What is selected for all panels, units that are muted, and views that run when they are asked to. */
+(function () {
+  "use strict";
+  const scope = (window.layerscope = window.layerscope || {});
+  const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
+  const nothing = () => window.dash_clientside.no_update;
+  const set = (id, props) => dash_clientside.set_props(id, props);
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  /* Selection: the pickers show what the server says is selected, and a change of one of them becomes a selection. */
+  let shown = null, model = {};
+  scope.selection = {
+    show({ selected, subject, edited }) {
+      model = subject;
+      scope.edits.known(subject.edits, edited);
+      const state = JSON.stringify([selected, subject.layers, subject.classes]);
+      if (state === shown) return;
+      shown = state;
+      set("selected-layer", { data: subject.layers, value: selected.layer });
+      set("selected-unit", { value: selected.unit ?? "" });
+      set("selected-position", { value: selected.position ? selected.position.join(", ") : "" });
+      set("selected-target", { data: subject.classes.map((label, i) => ({ value: String(i), label })), value: selected.target == null ? null : String(selected.target) });
+    },
+    /* A click on what is selected already lets go of unit and position. */
+    clicked({ layer, unit, position }) {
+      const now = scope.selected || {}, last = model.layers && model.layers[model.layers.length - 1] === layer;
+      const again = now.layer === layer && now.unit === unit && same(now.position || null, position);
+      const target = last && unit != null ? (again ? null : unit) : now.target ?? null;
+      set("selection", { data: { layer, unit: again ? null : unit, position: again ? null : position, target } });
+    },
+    choose(change) { set("selection", { data: { ...scope.selected, ...change, ...(change.layer ? { unit: null, position: null } : {}) } }); },
+  };
+  clientside.collectSelection = function (layer, unit, position, target) {
+    const now = scope.selected;
+    if (!now || !layer) return nothing();
+    const place = /^\s*(\d+)\D+(\d+)\s*$/.exec(position || ""), here = layer === now.layer;
+    const wanted = {
+      layer,
+      unit: here && Number.isInteger(unit) ? unit : null,
+      position: here && place ? [Number(place[1]), Number(place[2])] : null,
+      target: target == null || target === "" ? null : Number(target),
+    };
+    return same(wanted, now) ? nothing() : wanted;
+  };
+  window.addEventListener("click", (event) => {
+    const bar = event.target.closest && event.target.closest(".answer .bar");
+    if (!bar || !scope.selected) return;
+    const index = [...bar.parentElement.children].indexOf(bar);
+    scope.selection.choose({ target: scope.selected.target === index ? null : index });
+  });
+
+  /* Interventions: each is [layer, unit, factor]; undo goes back one change, reset takes all away. */
+  let edits = [], past = [], possible = false, applied = [];
+  const button = (id) => document.getElementById(id);
+  const at = () => edits.findIndex(([layer, unit]) => scope.selected && layer === scope.selected.layer && unit === scope.selected.unit);
+  function change(next) {
+    past.push(edits);
+    set("edits", { data: next });
+  }
+  function scale(factor) {
+    if (!scope.selected || scope.selected.unit == null) return;
+    const { layer, unit } = scope.selected, place = at(), others = edits.filter((_, i) => i !== place);
+    change(place >= 0 && edits[place][2] === factor ? others : [...others, [layer, unit, factor]]);
+  }
+  scope.edits = {
+    known(can, which) { possible = can; applied = which || []; draw(); },
+    show(now) { edits = now; draw(); },
+  };
+  function draw() {
+    const list = document.querySelector(".edit-list");
+    if (!list) return;
+    const ready = possible && scope.selected && scope.selected.unit != null, factor = at() >= 0 ? edits[at()][2] : null;
+    button("mute").disabled = button("double").disabled = !ready;
+    button("mute").textContent = factor === 0 ? "Unmute unit" : "Mute unit";
+    button("double").textContent = factor === 2 ? "Undouble unit" : "Double unit";
+    button("mute").title = ready ? "The unit gives zero everywhere" : "Select a unit first: click a tile, a bar or a dot";
+    button("double").title = ready ? "The unit gives twice what it would" : button("mute").title;
+    button("undo-edit").hidden = !past.length;
+    button("reset-edits").hidden = !edits.length;
+    list.replaceChildren(...edits.map(([layer, unit, by], i) => {
+      const chip = document.createElement("button");
+      chip.className = "edit" + (applied[i] === false ? " is-idle" : "");
+      chip.setAttribute("role", "listitem");
+      chip.textContent = layer + " · " + unit + (by === 0 ? " muted" : " × " + by) + "  ✕";
+      chip.title = applied[i] === false ? "This model has no such unit. Click to take it away" : "Click to take it away";
+      chip.onclick = () => change(edits.filter((_, k) => k !== i));
+      return chip;
+    }));
+  }
+  window.addEventListener("click", (event) => {
+    const id = event.target.id;
+    if (id === "mute") scale(0);
+    else if (id === "double") scale(2);
+    else if (id === "reset-edits") change([]);
+    else if (id === "undo-edit" && past.length) set("edits", { data: past.pop() });
+  });
+
+  /* A sentence in the place of a figure, with the click that helps. */
+  scope.say = function (place, words, help) {
+    const box = place.querySelector(".panel-message"), text = document.createElement("div");
+    text.textContent = words;
+    box.replaceChildren(text);
+    if (!help) return;
+    const click = document.createElement("button");
+    click.className = "text-button";
+    click.textContent = help.label;
+    click.onclick = help.act;
+    box.append(click);
+  };
+  scope.remedy = function (panel, wanted) {
+    if (!wanted) return null;
+    if (wanted.layer === undefined) {
+      const label = wanted.unit !== undefined ? "Choose unit " + wanted.unit : "Choose the middle";
+      return { label, act: () => scope.selection.choose(wanted) };
+    }
+    const own = { panel, type: "layer" }, picker = document.getElementById(JSON.stringify(own));
+    const follows = !picker || picker.value === "selected layer";
+    return { label: "Choose " + wanted.layer, act: () => (follows ? scope.selection.choose(wanted) : set(own, { value: wanted.layer })) };
+  };
+
+  /* Jobs: one for each panel, followed until it is over or its panel shows something else. */
+  const running = new Map();
+  const section = (panel) => document.querySelector('[data-panel="' + panel + '"]');
+  const stop = (id) => fetch("jobs/" + id + "/stop", { method: "POST" }).catch(() => {});
+  scope.jobs = {
+    run(panel) {
+      scope.say(section(panel), "Starting…");
+      set("run", { data: { panel, at: performance.now() } });
+    },
+    forget(panel) {
+      if (running.has(panel)) stop(running.get(panel));
+      running.delete(panel);
+    },
+  };
+  clientside.followJob = function (job) {
+    if (!job) return;
+    const place = section(job.panel);
+    if (place && job.id === null) scope.say(place, job.message, { label: "Try again", act: () => scope.jobs.run(job.panel) });
+    if (!place || job.id === null) return;
+    running.set(job.panel, job.id);
+    follow(job.panel, job.id, 0);
+  };
+  async function follow(panel, id, have) {
+    let job = null;
+    try { job = await (await fetch("jobs/" + id + "?have=" + have)).json(); } catch (error) { /* said below */ }
+    const place = section(panel);
+    if (running.get(panel) !== id) return;
+    if (!place) return scope.jobs.forget(panel);
+    if (job && job.figure) {
+      place.classList.remove("is-on-request");
+      if (job.height && place.classList.contains("panel-wide")) place.style.setProperty("--natural", job.height + "px");
+      scope.live.plotNow(panel, job.figure);
+      scope.live.legend(place, job.figure);
+    }
+    const over = !job || !["waiting", "running"].includes(job.status);
+    progress(place, panel, id, job, over);
+    if (over) running.delete(panel);
+    else setTimeout(() => follow(panel, id, job.frames), 120);
+  }
+  function progress(place, panel, id, job, over) {
+    const cost = place.querySelector(".panel-cost"), again = { label: "Run again", act: () => scope.jobs.run(panel) };
+    if (over) {
+      const words = !job ? "The server has forgotten this run." : job.message || (job.status === "stopped" ? "Stopped." : "");
+      cost.textContent = job && job.status === "done" ? "took " + seconds(job.seconds) : words;
+      if (!job || !job.frames) {
+        place.classList.add("is-on-request");
+        scope.say(place, words || "Nothing came of it.", again);
+      } else if (job.status !== "done") cost.append(" ", link("Run again", again.act));
+      return;
+    }
+    const left = job.left == null ? "" : " · " + seconds(job.left) + " left";
+    const words = job.status === "waiting" ? "Waiting for other views…" : Math.round(100 * job.share) + " %" + left;
+    cost.replaceChildren(words + " ", link("Stop", () => stop(id)));
+    if (!job.frames) scope.say(place, words, { label: "Stop", act: () => stop(id) });
+  }
+  function link(words, act) {
+    const made = document.createElement("button");
+    made.className = "text-button";
+    made.textContent = words;
+    made.onclick = act;
+    return made;
+  }
+  const seconds = (value) => (value < 10 ? value.toFixed(1) : Math.round(value)) + " s";
+})();

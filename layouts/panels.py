@@ -1,0 +1,174 @@
+"""One panel's share of an answer: its figure, why there is none, or that it waits to be asked."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..visualizers.contract import Need, Pass, Subject, Visualizer
+from ..visualizers.controls import SettingError, build_settings
+from .jobs import Job
+from .limits import SECONDS, Stopped, checked_figure
+from .services import Services
+from .state import Panel
+
+log = logging.getLogger(__name__)
+
+Data = dict[str, Any]
+
+
+def panel_part(services: Services, panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]) -> Data:
+    """What the page needs for a panel; only the key where it has the figure already.
+
+    `figure` is the figure and `height` what it asks for; `withheld` says why there is none, and `remedy` which
+    selection would help; `on_request` says that it runs when it is asked to.
+    """
+    part = _part(services, panel, subject, image_key, shown)
+    return {"key": part["key"]} if shown.get(panel.id) == part["key"] else part
+
+
+def start_job(services: Services, panel: Panel, subject: Subject, image_key: str) -> Job:
+    """Begins what a panel shows on request.
+
+    Raises:
+        SettingError: a setting that cannot be.
+        LookupError: the panel cannot be drawn for this subject; the message says why.
+    """
+    visualizer = services.visualizers[panel.visualizer]
+    subject = _at_its_layer(panel, subject)
+    if reason := visualizer.unmet(subject):
+        raise LookupError(reason)
+    settings = build_settings(visualizer.settings, panel.settings)
+    key = _key(visualizer, panel, subject, image_key)
+    return services.jobs.start(panel.id, key, lambda: visualizer.draw(subject, settings))
+
+
+def placed(figure: Data) -> Data:
+    """The figure as a panel shows it: in the panel's size, with the legend below it instead of inside.
+
+    Wide panels take the height that the figure asks for; the others are all of one height.
+    """
+    layout = figure["layout"]
+    height = layout.pop("height", None)
+    if "legend" in layout.get("meta", {}):
+        layout["xaxis"].pop("title", None)
+        layout["margin"] = {**layout["margin"], "b": 4}
+    return {"figure": figure, "height": height}
+
+
+def digest(*parts: str | bytes) -> str:
+    """A short text that differs where the parts do."""
+    whole = hashlib.blake2b(digest_size=9)
+    for part in parts:
+        whole.update(part if isinstance(part, bytes) else part.encode())
+        whole.update(b"\0")
+    return whole.hexdigest()
+
+
+def _part(services: Services, panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]) -> Data:
+    if panel.visualizer not in services.visualizers:
+        return _withheld(f"There is no visualizer called {panel.visualizer!r}.")
+    if panel.layer is not None and panel.layer not in [layer.name for layer in subject.model.layers]:
+        return _withheld(f"{subject.model.name} has no layer {panel.layer!r}; choose another one above.")
+    visualizer, subject = services.visualizers[panel.visualizer], _at_its_layer(panel, subject)
+    reason = visualizer.unmet(subject)
+    if reason and Need.IMAGE in visualizer.needs and subject.forward is None and not visualizer.on_request:
+        return _rehearsed(services, visualizer, panel, subject, reason, shown)
+    if reason:
+        return _withheld(reason, visualizer.remedy(subject))
+    key = _key(visualizer, panel, subject, image_key)
+    if shown.get(panel.id) == key:
+        return {"key": key}
+    if visualizer.on_request:
+        return _on_request(services, key)
+    return {"key": key, **_drawn(services, visualizer, panel, subject)}
+
+
+def _at_its_layer(panel: Panel, subject: Subject) -> Subject:
+    """The subject at the panel's own layer; what is selected in another layer does not count there."""
+    if panel.layer is None or (subject.layer and subject.layer.name == panel.layer):
+        return subject
+    return subject.at(panel.layer)
+
+
+def _rehearsed(
+    services: Services,
+    visualizer: Visualizer,
+    panel: Panel,
+    subject: Subject,
+    reason: str,
+    shown: Mapping[str, str],
+) -> Data:
+    """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
+    image = np.zeros(subject.model.input_shape, np.float32)
+    blank = replace(subject, forward=Pass(subject.model, image, subject.edits))
+    if visualizer.unmet(blank):
+        return _withheld(visualizer.unmet(blank) or reason, visualizer.remedy(blank))
+    key = _key(visualizer, panel, subject, reason)
+    if shown.get(panel.id) == key:
+        return {"key": key}
+    return {"key": key, "withheld": reason, **_drawn(services, visualizer, panel, blank)}
+
+
+def _withheld(reason: str, remedy: Data | None = None) -> Data:
+    return {"key": digest(reason, repr(remedy)), "withheld": reason, "remedy": remedy}
+
+
+def _on_request(services: Services, key: str) -> Data:
+    """What has been computed before, or an offer to compute it."""
+    known = services.jobs.result(key)
+    if known and known.figure:
+        return {"key": key, **_copied(known.figure), "cost": f"{known.seconds:.1f} s"}
+    return {"key": key, "on_request": True}
+
+
+def _copied(figure: Data) -> Data:
+    return placed({**figure, "layout": dict(figure["layout"])})
+
+
+def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str) -> str:
+    """Changes exactly when the figure does."""
+    return digest(_kind(visualizer, panel, subject), image_key if Need.IMAGE in visualizer.needs else "")
+
+
+def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
+    """Everything that decides about a figure, but the image."""
+    parts: list[Any] = [visualizer.name, visualizer.defined_in, sorted(panel.settings.items())]
+    parts += [subject.model.backend, subject.model.version, subject.layer and subject.layer.name]
+    parts += [subject.unit, subject.position, subject.edits]
+    if Need.TARGET in visualizer.needs:
+        parts.append(subject.target)
+    if Need.DATASET in visualizer.needs and subject.dataset:
+        parts.append(subject.dataset.checksum)
+    return repr(parts)
+
+
+def _drawn(services: Services, visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
+    """The figure, or what went wrong; a fault stays in its own panel."""
+    kind = _kind(visualizer, panel, subject)
+    if kind in services.slow:
+        return {"withheld": _too_slow()}
+    try:
+        settings = build_settings(visualizer.settings, panel.settings)
+        with services.watchdog.deadline():
+            drawn, cost = services.costs.measured(kind, lambda: visualizer.draw(subject, settings))
+        return {**placed(checked_figure(drawn)), "cost": cost.words}
+    except SettingError as error:
+        return {"withheld": str(error)}
+    except Stopped:
+        services.slow.add(kind)
+        log.error("The visualizer %s was stopped after %s seconds", visualizer.name, SECONDS)
+        return {"withheld": _too_slow()}
+    except Exception as error:
+        log.exception("The visualizer %s failed", visualizer.name)
+        return {"withheld": f"This view failed: {type(error).__name__}: {error}"}
+
+
+def _too_slow() -> str:
+    return (
+        f"This view took longer than {SECONDS:.0f} seconds and was stopped, so that drawing goes on. Change one of its "
+        "settings or its layer to try again."
+    )

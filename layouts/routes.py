@@ -1,0 +1,49 @@
+"""What the page asks the server for besides its callbacks: how something stands that takes its time."""
+
+import logging
+from typing import Any
+
+from dash import Dash
+from flask import Response, jsonify, request
+
+from ..drawing.uploads import too_large
+from .panels import placed
+from .services import Services
+
+log = logging.getLogger(__name__)
+
+
+def register_routes(app: Dash, services: Services) -> None:
+    """Adds the routes to the app's server."""
+    server = app.server
+
+    @server.get("/loading")
+    def loading() -> Response:
+        """What the server is doing for a model that is being opened, in words."""
+        return jsonify(services.pool.stage(request.args.get("model", ""), request.args.get("backend", "")))
+
+    @server.get("/too-large")
+    def refused() -> Response:
+        """The sentence, and the log entry, for a file that the browser does not even send."""
+        sentence = too_large(request.args.get("name", "The file")[:100], request.args.get("size", 0, int))
+        log.warning("Upload refused: %s", sentence)
+        return jsonify(sentence)
+
+    @server.get("/jobs/<id>")
+    def job(id: str) -> Any:
+        """How a job stands, with its figure where the page has seen fewer frames (`?have=3`); null when it is gone."""
+        found = services.jobs.job(id)
+        if found is None:
+            return jsonify(None)
+        told, figure = found.data, found.figure
+        if figure is not None and told["frames"] > request.args.get("have", 0, int):
+            told |= placed({**figure, "layout": dict(figure["layout"])})
+        return jsonify(told)
+
+    @server.post("/jobs/<id>/stop")
+    def stop(id: str) -> Response:
+        """Ends a job; what it has shown so far stays."""
+        found = services.jobs.job(id)
+        if found:
+            services.jobs.stop(found)
+        return jsonify(found and found.status)

@@ -1,0 +1,178 @@
+"""A view that takes too long, gives too much, or gives something else harms itself only."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from layerscope.backends.base import Backend
+from layerscope.drawing.pipeline import Steps
+from layerscope.layouts.answer import Request, answer
+from layerscope.layouts.limits import Cost, Costs, Stopped, Watchdog, checked_figure, size_of
+from layerscope.layouts.pictures import Source
+from layerscope.layouts.services import Services
+from layerscope.layouts.state import Panel, Selected
+from layerscope.visualizers.contract import NoSettings, Subject, Visualizer, visualizer
+from layerscope.visualizers.figures import figure
+from layerscope.visualizers.registry import registered
+from plotly.graph_objects import Figure
+
+
+def busy(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def test_what_takes_too_long_is_stopped_soon() -> None:
+    begin = time.monotonic()
+    with pytest.raises(Stopped), Watchdog().deadline(0.1):
+        busy(20)
+    assert time.monotonic() - begin < 10
+
+
+def test_what_is_quick_is_left_alone_even_later() -> None:
+    watchdog = Watchdog()
+    for _ in range(200):
+        with watchdog.deadline(0.1):
+            pass
+    busy(0.3)
+
+
+def test_only_the_thread_that_takes_too_long_is_stopped() -> None:
+    watchdog, ended = Watchdog(), []
+
+    def quick() -> None:
+        with watchdog.deadline(30):
+            busy(0.4)
+        ended.append("quick")
+
+    other = threading.Thread(target=quick)
+    other.start()
+    with pytest.raises(Stopped), watchdog.deadline(0.1):
+        busy(20)
+    other.join()
+    assert ended == ["quick"]
+
+
+def stubborn() -> None:
+    while True:
+        try:
+            busy(0.01)
+        except Exception:
+            continue
+
+
+def test_what_swallows_every_exception_is_stopped_all_the_same() -> None:
+    with pytest.raises(Stopped), Watchdog().deadline(0.1):
+        stubborn()
+
+
+def test_memory_is_measured_at_the_second_drawing_and_time_at_each() -> None:
+    costs = Costs()
+    made = [costs.measured("a", lambda: np.ones(2**20, np.float64))[1] for _ in range(3)]
+    assert [cost.peak > 2**23 for cost in made] == [False, True, True]
+    assert all(cost.seconds > 0 for cost in made)
+    assert made[1].peak < 2**24
+
+
+def test_a_drawing_that_fails_leaves_memory_unwatched() -> None:
+    import tracemalloc
+
+    costs = Costs()
+    costs.measured("a", lambda: 1)
+    with pytest.raises(ZeroDivisionError):
+        costs.measured("a", lambda: 1 / 0)
+    assert not tracemalloc.is_tracing()
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (Cost(0.00123, 0), "1.2 ms"),
+        (Cost(0.0456, 2**20), "46 ms · 1.0 MB"),
+        (Cost(1.26, 3 * 2**19), "1.3 s · 1.5 MB"),
+    ],
+)
+def test_costs_in_words(cost: Cost, words: str) -> None:
+    assert cost.words == words
+
+
+def test_the_size_of_a_figure_counts_arrays_text_and_lists() -> None:
+    assert size_of({"a": np.zeros(10, np.float32), "b": ["xyz", 1.0], "c": {"d": "12"}}) == 40 + 3 + 8 + 2
+
+
+@pytest.mark.parametrize("wrong", [None, "figure", {"data": []}], ids=str)
+def test_what_is_no_figure_is_said(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"a visualizer returns a plotly Figure\. Received: "):
+        checked_figure(wrong)
+
+
+def _raises(subject: Subject, settings: NoSettings) -> Figure:
+    """Raises."""
+    raise RuntimeError("no such thing")
+
+
+def _never_ends(subject: Subject, settings: NoSettings) -> Figure:
+    """Never ends."""
+    while True:
+        pass
+
+
+def _huge(subject: Subject, settings: NoSettings) -> Figure:
+    """Gives 50 MB."""
+    return figure([{"type": "heatmap", "z": np.zeros((2500, 5000), np.float32)}], height=100)
+
+
+def _else(subject: Subject, settings: NoSettings) -> Any:
+    """Gives something else."""
+    return "a picture"
+
+
+HARMFUL = {
+    "_raises": "This view failed: RuntimeError: no such thing",
+    "_never_ends": "This view took longer than 2 seconds and was stopped",
+    "_huge": "the figure holds 64 MB, and a panel takes 8 MB; show fewer units",
+    "_else": "a visualizer returns a plotly Figure. Received: str",
+}
+
+
+@pytest.fixture
+def services(pytorch: Backend, data_dir: Path) -> Services:
+    made = Services(model="dense", backend="pytorch", data=data_dir)
+    harmful = [visualizer(title="Harmful")(each) for each in (_raises, _never_ends, _huge, _else)]
+    views: dict[str, Visualizer] = {**registered(), **{each.name: each for each in harmful}}
+    made.__dict__["visualizers"] = views
+    return made
+
+
+def ask(services: Services, *panels: Panel) -> dict[str, Any]:
+    request = Request(
+        model="dense", backend="pytorch", source=Source(sample=(7, 0)), steps=Steps(), selected=Selected(),
+        panels=panels, shown={},
+    )  # fmt: skip
+    return answer(services, request)
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_a_harmful_view_says_so_in_its_own_panel(services: Services, name: str) -> None:
+    given = ask(services, Panel("a", name), Panel("b", "layer_table"))
+    assert given["fault"] is None
+    assert HARMFUL[name] in given["panels"]["a"]["withheld"]
+    assert given["panels"]["b"]["figure"]["data"]
+    assert given["prediction"]["probabilities"]
+
+
+def test_a_view_that_was_too_slow_does_not_hold_up_the_next_stroke(services: Services) -> None:
+    ask(services, Panel("a", "_never_ends"))
+    begin = time.monotonic()
+    again = ask(services, Panel("a", "_never_ends"))
+    assert "took longer than 2 seconds" in again["panels"]["a"]["withheld"]
+    assert time.monotonic() - begin < 1.5
+
+
+def test_every_figure_comes_with_its_cost(services: Services) -> None:
+    assert ask(services, Panel("a", "layer_table"))["panels"]["a"]["cost"].endswith("ms")
+    assert ask(services, Panel("a", "layer_table"))["panels"]["a"]["cost"].endswith("MB")
