@@ -264,5 +264,5 @@ def test_a_panel_that_cannot_show_its_layer_says_why(
     dashboard: Dashboard, visualizer: str, layer: str, words: str
 ) -> None:
     dashboard.visit((visualizer, layer), MAPS, sample="7.0")
-    expect(dashboard.panels().first.locator(".panel-message")).to_have_text(words)
+    expect(dashboard.panels().first.locator(".panel-message div")).to_have_text(words)
     assert dashboard.plot("feature_maps", "conv1")["values"].any()
