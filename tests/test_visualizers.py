@@ -132,10 +132,11 @@ def subject(model: Model) -> Subject:
 
 
 def places(entry: Visualizer, subject: Subject) -> Iterator[Subject]:
-    """The subject at every layer that the visualizer applies to, with and without a unit."""
+    """The subject at every layer that the visualizer applies to, with a unit, and without one where it needs none."""
     for layer in subject.model.layers:
         if entry.applies_to(layer):
-            yield subject.at(layer.name)
+            if Need.UNIT not in entry.needs:
+                yield subject.at(layer.name)
             yield subject.at(layer.name, layer.units - 1)
 
 
@@ -207,8 +208,8 @@ def test_another_image_changes_neither_size_nor_zoom(entry: Visualizer, subject:
 
 @ALL
 def test_every_option_of_every_control_can_be_drawn(entry: Visualizer, subject: Subject) -> None:
-    place = next(places(entry, subject))
-    for control in entry.controls:
+    place = next(places(entry, subject), None)
+    for control in entry.controls if place else ():
         bounds = (control.range.low, control.range.high) if control.range else ()
         for value in (*control.options, *bounds, *((True, False) if control.kind == "switch" else ())):
             settings = build_settings(entry.settings, {control.name: value})
@@ -218,16 +219,16 @@ def test_every_option_of_every_control_can_be_drawn(entry: Visualizer, subject: 
 @ALL
 def test_what_is_missing_is_said_in_one_sentence(entry: Visualizer, subject: Subject) -> None:
     empty = Subject(subject.model)
+    fitting = [layer.name for layer in subject.model.layers if entry.applies_to(layer)]
     if Need.LAYER in entry.needs:
-        assert entry.unmet(empty) == (
-            f"This view needs {entry.applies_to.reason}; choose "
-            f"{next(layer.name for layer in subject.model.layers if entry.applies_to(layer))}."
-        )
+        way_out = f"choose {fitting[0]}" if fitting else f"{subject.model.name} has none"
+        assert entry.unmet(empty) == f"This view needs {entry.applies_to.reason}; {way_out}."
     elif Need.IMAGE in entry.needs:
         assert entry.unmet(empty) == "Draw something, or choose a sample."
     else:
         assert entry.unmet(empty) is None
-    assert entry.unmet(next(places(entry, subject))) is None
+    for place in places(entry, subject):
+        assert entry.unmet(place) is None
 
 
 def test_a_view_of_maps_refuses_a_flat_layer_and_names_one_that_fits(models: Mapping[str, Model]) -> None:
