@@ -83,11 +83,12 @@ def explained(subject: Subject) -> Explained:
         LookupError: nothing is selected, the model keeps its weights to itself, or the layer does more than its
             description says.
     """
-    layer, unit, position = subject.chosen, subject.unit, position_of(subject)
+    layer, unit = subject.chosen, subject.unit
     if unit is None or not 0 <= unit < layer.units:
         raise LookupError(f"Layer {layer.name!r} has units 0 to {layer.units - 1}. Received: unit={unit}")
     if layer.kind not in _RULES:
         raise LookupError(f"The arithmetic of {layer.name} ({layer.kind}) is not known.")
+    position = position_of(subject)
     factor = prod(edit.scale for edit in subject.edits if (edit.layer, edit.unit) == (layer.name, unit))
     activation = float(subject.activation[unit] if position is None else subject.activation[(*position, unit)])
     place = _Place(

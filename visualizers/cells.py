@@ -149,7 +149,7 @@ def _numbers(tables: Sequence[Table], size: int) -> list[dict[str, Any]]:
             if table.written is not None and not table.written[row, column]:
                 continue
             ink = "" if np.isnan(value) else "#000" if dark[row, column] else "#fff"
-            text = table.empty if np.isnan(value) else cell_text(float(value), table.values.shape[1] > 3)
+            text = table.empty if np.isnan(value) else cell_text(float(value), table.values.shape[1] > 2)
             inks[ink].append((table.left + column, row, text))
     return [_written(ink, entries, size) for ink, entries in inks.items() if entries]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,18 @@ from .colours import scale_of
 from .contract import Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import arrange
-from .ledger import Entry, ledger
-from .windows import position_words
-from .words import joined, short
-from .workings import Applied, Convolved, Gathered, Normalised, Pooled, Weighed
+from .ledger import Entry, cut, ledger
+from .windows import place_words
+from .words import added, short
+from .workings import Applied, Convolved, Gathered, Normalised, Pooled, Weighed, Work
+
+Lines: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ArithmeticSettings:
     channels: Annotated[int, Range(1, 8), Help("Input channels of a convolution, those that add most.")] = 2
-    inputs: Annotated[int, Range(1, 24), Help("Inputs of a dense unit, those that add most.")] = 8
+    inputs: Annotated[int, Range(1, 24), Help("Inputs of a dense unit, those that add most.")] = 10
 
 
 @visualizer(title="Layer arithmetic", needs={Need.IMAGE, Need.LAYER, Need.UNIT}, applies_to=is_known)
@@ -42,12 +44,10 @@ def layer_arithmetic(subject: Subject, settings: ArithmeticSettings) -> Figure:
     algorithm 2.
     """
     found = explained(subject)
-    place = joined(found.layer.name, f"unit {found.unit}", position_words(subject, found.position))
-    return _DRAWINGS[type(found.work)](found, place, settings)
+    return _DRAWINGS[type(found.work)](found, found.work, place_words(subject, found.position), settings)
 
 
-def _convolution(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Convolved = _as(Convolved, found)
+def _convolution(found: Explained, work: Convolved, place: Lines, settings: ArithmeticSettings) -> Figure:
     kept = _strongest(work.sums, settings.channels)
     height, width = work.inside.shape
     gap = max(0.8, 2.8 - width)
@@ -64,7 +64,7 @@ def _convolution(found: Explained, place: str, settings: ArithmeticSettings) -> 
     return cells(
         tables,
         words=[word for row, channel in enumerate(kept) for word in _headings(work, row, int(channel), gap)],
-        lines=[place, *_sum_lines(work, kept), _ending(found, f"+ bias {short(work.bias)}")],
+        lines=[*place, *_sum_lines(work, kept), *_ending(found, f"{added(work.bias)} bias")],
         revision=f"{found.layer.name} {empty.shape}",
     )
 
@@ -85,40 +85,31 @@ def _headings(work: Convolved, row: int, channel: int, gap: float) -> list[Word]
 
 
 def _sum_lines(work: Convolved, kept: NDArray[np.intp]) -> list[str]:
-    """The sums of the shown channels and of all others, on a line of their own each."""
-    shown = " + ".join(_bracketed(float(work.sums[channel])) for channel in kept)
+    """The sum of what is shown, and that of all other channels."""
+    shown = float(work.sums[kept].sum())
     others = len(work.channels) - len(kept)
     if not others:
-        return [shown]
-    rest = float(work.sums.sum() - work.sums[kept].sum())
-    return [shown, f"+ {_bracketed(rest)} from {others:,} more {'channel' if others == 1 else 'channels'}"]
+        return [f"{short(shown)}, all products together"]
+    rest = f"{added(float(work.sums.sum()) - shown)} from {others:,} more {'channel' if others == 1 else 'channels'}"
+    return [f"{short(shown)} from {'this channel' if len(kept) == 1 else 'these channels'}", rest]
 
 
-def _pooling(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Pooled = _as(Pooled, found)
+def _pooling(found: Explained, work: Pooled, place: Lines, settings: ArithmeticSettings) -> Figure:
     values = np.where(work.inside, work.window, np.float32(np.nan))
     counted = int(work.counted.sum())
+    padding = "0" if counted > work.inside.sum() else "–"
     return cells(
-        [
-            Table(
-                values,
-                0,
-                scale_of(values),
-                max(values.shape) <= MOST_NUMBERED,
-                "0" if counted > work.inside.sum() else "–",
-            )
-        ],
+        [Table(values, 0, scale_of(values), max(values.shape) <= MOST_NUMBERED, padding)],
         ring=work.winner,
-        lines=[place, _ending(found, f"{work.taken} of {counted:,} values of {work.source}")],
+        lines=[*place, f"{work.taken} of {counted:,} values", *_ending(found, f"of {cut(work.source)}")],
         revision=f"{found.layer.name} {values.shape}",
     )
 
 
-def _dense(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Weighed = _as(Weighed, found)
+def _dense(found: Explained, work: Weighed, place: Lines, settings: ArithmeticSettings) -> Figure:
     kept = _strongest(work.products, settings.inputs)
     entries = [
-        Entry(f"{short(float(work.inputs[index]))} × {_bracketed(float(work.weights[index]))}  unit {index}",
+        Entry(f"{index}: {short(float(work.inputs[index]))} × {short(float(work.weights[index]))}",
               float(work.products[index]), work.source, int(index))
         for index in kept
     ]  # fmt: skip
@@ -126,26 +117,24 @@ def _dense(found: Explained, place: str, settings: ArithmeticSettings) -> Figure
     if others:
         entries.append(Entry(f"{others:,} other inputs", float(work.products.sum() - work.products[kept].sum())))
     entries += [Entry("bias", work.bias), *_results(found, "sum")]
-    lines = [place, f"value × weight of units of {work.source}"]
+    lines = [*place, f"unit of {cut(work.source)}: value × weight"]
     return ledger(entries, lines=lines, revision=found.layer.name)
 
 
-def _normalisation(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Normalised = _as(Normalised, found)
+def _normalisation(found: Explained, work: Normalised, place: Lines, settings: ArithmeticSettings) -> Figure:
     names = (
-        f"− mean {_bracketed(work.mean)}",
+        f"{added(-work.mean)} mean",
         f"÷ √({short(work.variance)} + {short(work.epsilon)})",
-        f"× gamma {_bracketed(work.gamma)}",
+        f"× {short(work.gamma)} gamma",
     )
     entries = [Entry(work.source, work.value, work.source, found.unit)]
     entries += [Entry(name, value) for name, value in zip(names, work.steps, strict=False)]
-    entries += _results(found, f"+ beta {_bracketed(work.beta)}")
-    lines = [place, "(value − mean) ÷ √(variance + epsilon)", "× gamma + beta, what is left after each step"]
+    entries += _results(found, f"{added(work.beta)} beta")
+    lines = [*place, "(value − mean) ÷ √(variance + epsilon)", "× gamma + beta: left after each step"]
     return ledger(entries, lines=lines, revision=found.layer.name)
 
 
-def _function(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Applied = _as(Applied, found)
+def _function(found: Explained, work: Applied, place: Lines, settings: ArithmeticSettings) -> Figure:
     if work.function == "softmax":
         return _shares(found, work, place, settings)
     value = float(work.inputs[work.unit])
@@ -153,17 +142,17 @@ def _function(found: Explained, place: str, settings: ArithmeticSettings) -> Fig
         Entry(work.source, value, work.source, work.unit),
         *_results(found, f"{work.function}({short(value)})"),
     ]
-    lines = [place, FORMULAS.get(work.function, work.function)]
+    lines = [*place, FORMULAS.get(work.function, work.function)]
     return ledger(entries, lines=lines, revision=found.layer.name)
 
 
-def _shares(found: Explained, work: Applied, place: str, settings: ArithmeticSettings) -> Figure:
+def _shares(found: Explained, work: Applied, place: Lines, settings: ArithmeticSettings) -> Figure:
     """Softmax: the powers of all units, and which share of them the unit has."""
     values = work.inputs.astype(np.float64)
     powers = np.exp(values - values.max())
     kept = _strongest(powers, settings.inputs)
     entries = [
-        Entry(f"unit {index}: exp({short(float(values[index] - values.max()))})", float(powers[index]), work.source,
+        Entry(f"{index}: exp({short(float(values[index] - values.max()))})", float(powers[index]), work.source,
               int(index))
         for index in kept
     ]  # fmt: skip
@@ -172,41 +161,36 @@ def _shares(found: Explained, work: Applied, place: str, settings: ArithmeticSet
         entries.append(Entry(f"{others:,} other units", float(powers.sum() - powers[kept].sum())))
     entries.append(Entry("all together", float(powers.sum())))
     own = f"{short(float(powers[work.unit]))} ÷ {short(float(powers.sum()))}"
-    lines = [place, "exp(value − largest value) of each unit,", "divided by all of them together"]
+    lines = [*place, "unit: exp(value − largest value),", "divided by all of them together"]
     return ledger([*entries, *_results(found, own)], lines=lines, revision=found.layer.name)
 
 
-def _gathering(found: Explained, place: str, settings: ArithmeticSettings) -> Figure:
-    work: Gathered = _as(Gathered, found)
+def _gathering(found: Explained, work: Gathered, place: Lines, settings: ArithmeticSettings) -> Figure:
     entries = [Entry(f"{term.layer} unit {term.unit}", term.value, term.layer, term.unit) for term in work.terms]
-    first = work.terms[0]
-    origin = "" if first.position is None else f"from row {first.position[0]}, column {first.position[1]}"
-    if found.layer.kind == "input":
-        origin = "a pixel of your image"
-    lines = [place, joined(ORIGINS.get(found.layer.kind, ""), origin)]
-    return ledger([*entries, *_results(found, "sum" if len(entries) > 1 else "the same")], lines=lines,
-                  revision=found.layer.name)  # fmt: skip
+    lines = [*place, ORIGINS.get(found.layer.kind, "")]
+    origin = work.terms[0].position
+    if origin != found.position and origin is not None:
+        lines.append(f"from row {origin[0]}, column {origin[1]}")
+    result = _results(found, "sum" if len(entries) > 1 else "the same")
+    return ledger([*entries, *result], lines=lines, revision=found.layer.name)
 
 
 def _results(found: Explained, name: str) -> list[Entry]:
     """The result, and what an edit makes of it."""
     if found.factor == 1:
         return [Entry(name, found.value, result=True)]
-    edited = Entry(f"× {_bracketed(found.factor)} (edited)", found.value, result=True)
+    edited = Entry(f"× {short(found.factor)} (edited)", found.value, result=True)
     return [Entry(name, found.work.total), edited]
 
 
-def _ending(found: Explained, words: str) -> str:
-    """The last step in words, and the result in bold."""
+def _ending(found: Explained, words: str) -> list[str]:
+    """The last step in words, what an edit makes of it, and the result in bold."""
     if found.factor == 1:
-        return f"{words} = <b>{short(found.value)}</b>"
-    edited = f"× {_bracketed(found.factor)} (edited) = <b>{short(found.value)}</b>"
-    return f"{words} = {short(found.work.total)}, {edited}"
-
-
-def _bracketed(value: float) -> str:
-    """A number after a sign: a negative one in brackets."""
-    return f"({short(value)})" if value < 0 else short(value)
+        return [f"{words} = <b>{short(found.value)}</b>"]
+    return [
+        f"{words} = {short(found.work.total)}",
+        f"× {short(found.factor)} (edited) = <b>{short(found.value)}</b>",
+    ]
 
 
 def _strongest(values: Array | NDArray[np.float64], most: int) -> NDArray[np.intp]:
@@ -214,11 +198,6 @@ def _strongest(values: Array | NDArray[np.float64], most: int) -> NDArray[np.int
     if len(values) <= most:
         return np.arange(len(values))
     return np.argsort(-np.abs(values), kind="stable")[:most]
-
-
-def _as(kind: type[Any], found: Explained) -> Any:
-    assert isinstance(found.work, kind)
-    return found.work
 
 
 FORMULAS: Mapping[str, str] = {
@@ -231,13 +210,14 @@ FORMULAS: Mapping[str, str] = {
     "gelu": "value × the normal distribution up to it",
 }
 ORIGINS: Mapping[str, str] = {
-    "dropout": "passes the value on: it drops units in training only",
+    "input": "a pixel of your image",
+    "dropout": "passes it on, drops in training only",
     "flatten": "puts all values in one row",
     "add": "adds its inputs",
     "concatenate": "puts its inputs side by side",
 }
 
-_DRAWINGS: Mapping[type[Any], Callable[[Explained, str, ArithmeticSettings], Figure]] = {
+_DRAWINGS: Mapping[type[Work], Callable[..., Figure]] = {
     Convolved: _convolution,
     Pooled: _pooling,
     Weighed: _dense,

@@ -9,11 +9,15 @@ from plotly.graph_objects import Figure
 
 from .cells import LINE
 from .colours import ABOVE, BELOW, BLUE, FAINT, GREY, extent
-from .figures import figure, note_below
+from .figures import figure
 from .words import short
 
 ROW = 21
 """Pixels of a row."""
+NAMES = 0.47
+"""Share of the width that the names take: what a narrow panel needs for the longest."""
+LONGEST = 20
+"""Characters of a name; longer ones are cut."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def ledger(entries: Sequence[Entry], *, lines: Sequence[str] = (), revision: str
     """Entries from top to bottom, with lines of text below; empty lines keep their room."""
     values = np.array([entry.value for entry in entries], np.float32)
     low, high = extent(np.append(values, np.float32(0)))
-    room = 0.45 * ((high - low) or 1.0)  # for the numbers beside the bars
+    room = 0.7 * ((high - low) or 1.0)  # for the numbers beside the bars
     below = LINE * len(lines) + 8
     return figure(
         [
@@ -60,13 +64,14 @@ def ledger(entries: Sequence[Entry], *, lines: Sequence[str] = (), revision: str
         revision=revision,
         margin={"l": 8, "r": 4, "t": 4, "b": below},
         bargap=0.3,
+        annotations=[_below("<br>".join(lines))],
         xaxis={
-            "range": [low - (room if low < 0 else 0.02 * room), high + (room if high > 0 or low == 0 else 0.02 * room)],
+            "domain": [NAMES, 1],
+            "range": [low - (1.3 * room if low < 0 else 0), high + (room if high > 0 or low == 0 else 0.02 * room)],
             "fixedrange": True,
             "showgrid": False,
             "zerolinecolor": FAINT,
             "showticklabels": False,
-            "title": note_below("<br>".join(lines)),
         },
         yaxis=_names(entries),
     )
@@ -84,15 +89,27 @@ def _colour(entry: Entry) -> str:
     return GREY if not entry.layer else ABOVE if entry.value > 0 else BELOW
 
 
+def cut(name: str, longest: int = LONGEST) -> str:
+    """The name, its middle left out where it is too long."""
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest // 2]}…{name[len(name) + 1 + longest // 2 - longest :]}"
+
+
+def _below(text: str) -> dict[str, Any]:
+    """Words in the middle of the whole figure; an axis title would stand in the middle of the bars."""
+    place = {"xref": "paper", "x": 0.5, "yref": "paper", "y": 0, "yanchor": "top", "yshift": -4}
+    return {"text": text, "showarrow": False, "font": {"size": 11}, **place}
+
+
 def _names(entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "tickvals": list(range(len(entries))),
-        "ticktext": [f"<b>{entry.name}</b>" if entry.result else entry.name for entry in entries],
+        "ticktext": [f"<b>{cut(entry.name)}</b>" if entry.result else cut(entry.name) for entry in entries],
         "range": [len(entries) - 0.5, -0.5],
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
-        "automargin": True,
         "tickfont": {"size": 11},
     }

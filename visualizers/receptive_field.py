@@ -10,8 +10,8 @@ from ..backends.base import Model
 from ..models.layers import LayerInfo
 from .contract import Need, NoSettings, Subject, visualizer
 from .figures import MOST_VALUES, mosaic
-from .windows import WINDOWED, Position, axes_of, position_of, position_words
-from .words import joined, part
+from .windows import WINDOWED, Position, axes_of, place_words, position_of
+from .words import joined, part, shape_words
 
 Span = tuple[int, int]
 EVERYWHERE = frozenset({"flatten", "globalaveragepool2d"})
@@ -51,9 +51,9 @@ class Field:
 def receptive_field(subject: Subject, settings: NoSettings) -> Figure:
     """The part of your image that one position of this layer can see; nothing outside the frame can change it.
 
-    Deeper layers see more: every convolution and every pooling widens the view, strides most of all, and after a
-    flatten each unit sees everything. Click another pixel of a feature map and watch the frame move. At the border a
-    part of the frame would lie outside the image, where there is only padding; it is cut off here.
+    Deeper layers see more: every convolution and every pooling widens the view, strides most of all, and after a dense
+    layer each unit sees everything. Click another pixel of a feature map and watch the frame move. At the border a part
+    of the frame would lie outside the image, where there is only padding: "5×5 of 7×7 pixels" are left then.
 
     Computed exactly from kernels, strides and padding of all layers between, along all branches; the tiles are the
     channels of the image, (height, width) each. Araujo, Norris and Sim 2019, "Computing Receptive Fields of
@@ -67,7 +67,7 @@ def receptive_field(subject: Subject, settings: NoSettings) -> Figure:
         image.transpose(2, 0, 1)[:shown],
         layer=subject.model.layers[0].name,
         quantity="pixel",
-        note=joined(subject.chosen.name, position_words(subject, position), size_words(field), part(shown, channels)),
+        note=joined(size_words(field), place_words(subject, position)[-1], part(shown, channels, "channels")),
     )
     tiles = drawn.layout.meta["tiles"]
     drawn.update_layout(
@@ -92,15 +92,13 @@ def field_of(model: Model, layer: LayerInfo, position: Position | None) -> Field
 
 
 def size_words(field: Field) -> str:
-    """`sees 5×7 pixels`, and the size with what lies outside the image; holes between the pixels are said too."""
+    """`sees 5×7 pixels`; `5×7 of 9×7` where the border cuts it; and how many, where the windows leave some out."""
     (top, bottom), (left, right) = field.box
-    height, width = bottom - top + 1, right - left + 1
+    size = (bottom - top + 1, right - left + 1)
+    whole = (field.rows[1] - field.rows[0] + 1, field.columns[1] - field.columns[0] + 1)
+    words = f"sees {shape_words(size)}" + ("" if size == whole else f" of {shape_words(whole)}") + " pixels"
     seen = int(field.seen.sum())
-    full = f"{field.rows[1] - field.rows[0] + 1}×{field.columns[1] - field.columns[0] + 1}"
-    words = f"sees {height}×{width} pixels"
-    if full != f"{height}×{width}":
-        words += f", {full} before the border cuts it"
-    return words if seen == height * width else f"{words}, {seen:,} of them"
+    return words if seen == size[0] * size[1] else f"{words}, only {seen:,} of them"
 
 
 def _start(layer: LayerInfo, position: Position | None) -> Field:

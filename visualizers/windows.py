@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..models.layers import LayerInfo, Shape
 from .contract import Subject
+from .words import joined
 
 Position = tuple[int, int]
 WINDOWED = frozenset({"conv2d", "maxpool2d", "averagepool2d"})
@@ -107,9 +108,10 @@ def position_of(subject: Subject) -> Position | None:
     return row, column
 
 
-def position_words(subject: Subject, position: Position | None) -> str:
-    """`row 2, column 5`, and why there when nobody chose it; nothing for a layer without positions."""
+def place_words(subject: Subject, position: Position | None) -> tuple[str, ...]:
+    """`conv1 · unit 3`, and on a line of its own the position, and why there when nobody chose it."""
+    name = joined(subject.chosen.name, "" if subject.unit is None else f"unit {subject.unit}")
     if position is None:
-        return ""
+        return (name,)
     words = f"row {position[0]}, column {position[1]}"
-    return words if subject.position is not None else f"{words} (its largest value)"
+    return name, words if subject.position is not None else f"{words} (its largest value)"
