@@ -370,6 +370,13 @@ def test_the_strongest_channels_are_shown_and_the_others_summed(linear: Subject)
     assert "from 2 more channels" in drawn["layout"]["xaxis"]["title"]["text"]
 
 
+def test_an_edit_is_said_below_the_numbers(linear: Subject) -> None:
+    for layer in ("left", "pool", "norm", "logits", "flatten"):
+        edited = replace(linear, forward=Pass(linear.model, linear.image, (Edit(layer, 1, 0.5),)))
+        words = [str(draw("layer_arithmetic", subject.at(layer, 1))) for subject in (linear, edited)]
+        assert ["× 0.5 (edited)" in text for text in words] == [False, True]
+
+
 def test_bars_of_a_dense_unit_add_up(linear: Subject) -> None:
     for inputs in (1, 5, 24):
         place = linear.at("logits", 1)
@@ -439,7 +446,7 @@ def test_the_field_is_framed_and_its_size_is_said(linear: Subject) -> None:
         ("even", (0, 8), (0, 2, 8, 8), "sees 3×1 of 4×2 pixels · row 0, column 8"),
         ("sparse", (2, 1), (6, 7, 2, 2), "sees 2×1 pixels · row 2, column 1"),
         ("above", (0, 0), (0, 4, 0, 2), "sees 5×3 pixels, only 8 of them · row 0, column 0"),
-        ("logits", None, (0, 10, 0, 8), "logits"),
+        ("logits", None, (0, 10, 0, 8), "sees 11×9 of 19×16 pixels"),
     ):
         drawn = draw("receptive_field", linear.at(layer, None, position))
         tiles, (first, _, second, _) = drawn["layout"]["meta"]["tiles"], drawn["layout"]["shapes"]

@@ -72,8 +72,12 @@ class _Place:
 
     def weight(self, name: str, default: float) -> float:
         """One of the unit's weights; the default where the layer has none of that name."""
+        if name not in self.layer.weight_shapes:
+            return default
         weights = self.model.weights(self.layer.name)
-        return float(weights[name][self.unit]) if name in weights else default
+        if name not in weights:
+            raise LookupError(f"{self.model.name} does not hand out the weights of {self.layer.name}.")
+        return float(weights[name][self.unit])
 
 
 def explained(subject: Subject) -> Explained:

@@ -16,6 +16,8 @@ CELL = 34
 """Pixels of a cell where there is room for it."""
 LINE = 15
 """Pixels of a line of text."""
+SIDE = 0.6
+"""Room left and right, in cells: a word may be wider than the table below it."""
 MOST_NUMBERED = 5
 """Cells of more rows or columns than this are too small for numbers."""
 
@@ -70,20 +72,19 @@ def cells(
     """
     height = max(table.values.shape[0] for table in tables)
     width = max(table.left + table.values.shape[1] for table in tables)
-    size = min(CELL, PANEL_WIDTH / (width + 1))
+    size = min(CELL, PANEL_WIDTH / (width + 2 * SIDE))
     above = 0.9 if any(word.row < 0 for word in words) else 0.1
     below = LINE * len(lines) + 8
-    side = max(0.3, (PANEL_WIDTH / size - width) / 2)
     return figure(
         [*map(_heatmap, tables), *_numbers(tables, int(np.clip(size / 3.2, 7, 10)))],
         height=round(below + 8 + size * (height + above + 0.1)),
         revision=revision,
         margin={"l": 4, "r": 4, "t": 4, "b": below},
         annotations=[_annotation(word) for word in words],
-        shapes=[] if ring is None else _rings(*ring),
+        shapes=[] if ring is None else outlines(ring[1], ring[1], ring[0], ring[0]),
         xaxis={
             **HIDDEN_AXIS,
-            "range": [-0.5 - min(side, 0.6), width - 0.5 + min(side, 0.6)],
+            "range": [-0.5 - SIDE, width - 0.5 + SIDE],
             "constrain": "domain",
             "title": note_below("<br>".join(lines)),
         },
@@ -95,6 +96,13 @@ def cells(
             "scaleanchor": "x",
         },
     )
+
+
+def outlines(left: int, right: int, top: int, bottom: int) -> list[dict[str, Any]]:
+    """Shapes around the cells from left to right and top to bottom, all included: dark under bright, so that they show
+    on every colour."""
+    box = {"type": "rect", "x0": left - 0.5, "x1": right + 0.5, "y0": top - 0.5, "y1": bottom + 0.5}
+    return [{**box, "line": {"color": colour, "width": thick}} for colour, thick in (("#111111", 5), ("#ffb000", 3))]
 
 
 def readable_dark(values: Array, scale: Scale) -> NDArray[np.bool_]:
@@ -176,9 +184,3 @@ def _annotation(word: Word) -> dict[str, Any]:
         "showarrow": False,
         "font": {"size": word.size},
     }
-
-
-def _rings(row: int, column: int) -> list[dict[str, Any]]:
-    """Two outlines, dark under bright, so that the ring shows on every colour."""
-    box = {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-    return [{**box, "line": {"color": colour, "width": thick}} for colour, thick in (("#111111", 5), ("#ffb000", 3))]

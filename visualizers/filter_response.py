@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from plotly.graph_objects import Figure
 
-from ..backends.base import Array, read_only
+from ..backends.base import Array, Capability, read_only
 from .contract import Condition, Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import MOST_VALUES, mosaic
@@ -21,7 +21,12 @@ class FilterResponseSettings:
     shared_scale: Annotated[bool, Help("One colour scale for all tiles; off, one for each.")] = True
 
 
-@visualizer(title="Filter response", needs={Need.IMAGE, Need.LAYER}, applies_to=is_convolution)
+@visualizer(
+    title="Filter response",
+    needs={Need.IMAGE, Need.LAYER},
+    applies_to=is_convolution,
+    capabilities={Capability.WEIGHTS},
+)
 def filter_response(subject: Subject, settings: FilterResponseSettings) -> Figure:
     """What each kernel alone makes of what it is laid over: red where it matches, blue where it finds the opposite.
 

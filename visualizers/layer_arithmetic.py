@@ -205,7 +205,7 @@ FORMULAS: Mapping[str, str] = {
     "linear": "passes the value on",
     "sigmoid": "1 ÷ (1 + exp(−value))",
     "tanh": "squeezes the value between −1 and 1",
-    "log_softmax": "logarithm of the unit's share of all exp(value)",
+    "log_softmax": "log of its share of all exp(value)",
     "silu": "value ÷ (1 + exp(−value))",
     "gelu": "value × the normal distribution up to it",
 }

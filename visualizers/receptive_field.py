@@ -1,6 +1,7 @@
 """Which part of the image a position of a layer can see."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from plotly.graph_objects import Figure
 
 from ..backends.base import Model
 from ..models.layers import LayerInfo
+from .cells import outlines
 from .contract import Need, NoSettings, Subject, visualizer
 from .figures import MOST_VALUES, mosaic
 from .windows import WINDOWED, Position, axes_of, place_words, position_of
@@ -63,11 +65,12 @@ def receptive_field(subject: Subject, settings: NoSettings) -> Figure:
     field = field_of(subject.model, subject.chosen, position)
     height, width, channels = image.shape
     shown = min(channels, max(1, MOST_VALUES // (height * width)))
+    where = "" if position is None else place_words(subject, position)[-1]
     drawn = mosaic(
         image.transpose(2, 0, 1)[:shown],
         layer=subject.model.layers[0].name,
         quantity="pixel",
-        note=joined(size_words(field), place_words(subject, position)[-1], part(shown, channels, "channels")),
+        note=joined(size_words(field), where, part(shown, channels, "channels")),
     )
     tiles = drawn.layout.meta["tiles"]
     drawn.update_layout(
@@ -136,14 +139,6 @@ def _corner(tile: int, tiles: dict[str, int]) -> tuple[int, int]:
     return row * (tiles["height"] + tiles["gap"]), column * (tiles["width"] + tiles["gap"])
 
 
-def _frame(field: Field, top: int, left: int) -> list[dict[str, object]]:
-    """Two outlines, dark under bright, so that the frame shows on every colour."""
+def _frame(field: Field, top: int, left: int) -> list[dict[str, Any]]:
     rows, columns = field.box
-    box = {
-        "type": "rect",
-        "x0": left + columns[0] - 0.5,
-        "x1": left + columns[1] + 0.5,
-        "y0": top + rows[0] - 0.5,
-        "y1": top + rows[1] + 0.5,
-    }
-    return [{**box, "line": {"color": colour, "width": thick}} for colour, thick in (("#111111", 5), ("#ffb000", 3))]
+    return outlines(left + columns[0], left + columns[1], top + rows[0], top + rows[1])
