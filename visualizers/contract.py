@@ -99,7 +99,7 @@ class Subject:
         position: `(row, column)` of the selected value in the layer's output; None when nothing is selected.
         target: the class that was chosen to be explained; None means the predicted one.
         dataset: labelled images to measure on.
-        edits: units that are muted or scaled, in every pass.
+        edits: units that are muted or scaled, in every pass; those of the forward pass, where there is one.
     """
 
     model: Model
@@ -111,6 +111,10 @@ class Subject:
     target: int | None = None
     dataset: Dataset | None = None
     edits: tuple[Edit, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.forward is not None:
+            object.__setattr__(self, "edits", self.forward.edits)
 
     def at(self, layer: str, unit: int | None = None, position: tuple[int, int] | None = None) -> "Subject":
         """The same subject at another layer of its model."""

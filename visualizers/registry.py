@@ -11,13 +11,28 @@ from .architecture_graph import architecture_graph
 from .contract import Visualizer, VisualizerError
 from .dense_outputs import dense_outputs
 from .feature_maps import feature_maps
+from .filter_response import filter_response
 from .filters import filters
+from .layer_arithmetic import layer_arithmetic
 from .layer_table import layer_table
 from .network_view import network_view
 from .prediction import prediction
+from .receptive_field import receptive_field
 
 GROUP = "layerscope.visualizers"
-BUILT_IN = (prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table, accuracy)
+BUILT_IN = (
+    prediction,
+    filters,
+    feature_maps,
+    dense_outputs,
+    architecture_graph,
+    network_view,
+    layer_table,
+    layer_arithmetic,
+    filter_response,
+    receptive_field,
+    accuracy,
+)
 
 
 @dataclass(frozen=True)

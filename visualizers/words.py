@@ -40,6 +40,11 @@ def short(value: float) -> str:
     return text.replace("-", "−")
 
 
+def added(value: float) -> str:
+    """A number with its sign set apart, as it stands in a sum: `+ 0.31`, `− 4.7`."""
+    return f"− {short(-value)}" if value < 0 else f"+ {short(value)}"
+
+
 def part(shown: int, total: int, things: str = "units", which: str = "first") -> str:
     """`first 64 of 512 units`; nothing when all are shown."""
     return f"{which} {shown:,} of {total:,} {things}" if shown < total else ""
