@@ -13,10 +13,10 @@ FOLDERS = {file.parent.name for file in ROOT.glob("*/__init__.py")}
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "pretrained", "assets")
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The package's sources in a folder of another name, linked as `make lint` does it."""
-    root = tmp_path / "any name-1"
+@pytest.fixture(params=["any name-1", "layerscope"])
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The package's sources in a folder of another name, and of its own, linked as `make lint` does it."""
+    root = tmp_path / str(request.param)
     root.mkdir()
     for file in [*ROOT.glob("*.py"), ROOT / "pyproject.toml"]:
         shutil.copy(file, root)
