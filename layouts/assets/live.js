@@ -273,7 +273,7 @@
     const [low, scale, high, rest] = target.children;
     low.textContent = words.low;
     high.textContent = words.high;
-    rest.textContent = words.words;
+    rest.textContent = rest.title = words.words;
     scale.style.background = "linear-gradient(to right," + words.colours.join(",") + ")";
     scale.hidden = !words.colours.length;
   }
