@@ -8,15 +8,21 @@ from types import MappingProxyType
 
 from .architecture_graph import architecture_graph
 from .contract import Visualizer, VisualizerError
+from .dead_units import dead_units
 from .dense_outputs import dense_outputs
 from .feature_maps import feature_maps
+from .feature_visualisation import feature_visualisation
 from .filters import filters
 from .layer_table import layer_table
 from .network_view import network_view
 from .prediction import prediction
+from .top_images import top_images
 
 GROUP = "layerscope.visualizers"
-BUILT_IN = (prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table)
+BUILT_IN = (
+    prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table,
+    feature_visualisation, top_images, dead_units,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
