@@ -14,7 +14,7 @@ from .colours import BLUE, FAINT, VERMILLION
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import figure, note_below
-from .portions import portions, spread
+from .portions import PORTIONS_A_FIGURE, portions, spread
 from .words import joined, kind_words, part
 
 CONSTANT = 1e-6
@@ -82,13 +82,14 @@ def dead_units(subject: Subject, settings: DeadUnitsSettings) -> Iterator[Frame]
     assert subject.dataset is not None
     layers, tallies, seen = subject.model.layers, dict[str, Tally](), 0
     chosen = spread(len(subject.dataset), settings.images)
-    for indices, images in portions(subject.model, subject.dataset, chosen):
+    for number, (indices, images) in enumerate(portions(subject.model, subject.dataset, chosen)):
         for name, activation in subject.model.trace(images, edits=subject.edits).items():
             more = Tally.of(subject.model.layer(name), activation)
             tallies[name] = tallies[name] + more if name in tallies else more
         seen += len(indices)
-        note = part(seen, len(subject.dataset), "images", "over") or f"over {seen:,} images"
-        yield Frame(_drawn(layers, [tallies[layer.name] for layer in layers], note), seen / len(chosen))
+        shown = seen == len(chosen) or number % PORTIONS_A_FIGURE == 0
+        drawn = _drawn(layers, tallies, seen, len(subject.dataset)) if shown else None
+        yield Frame(drawn, seen / len(chosen))
 
 
 def function_of(layer: LayerInfo) -> str:
@@ -106,11 +107,10 @@ def saturated(layer: LayerInfo, tally: Tally) -> NDArray[np.bool_]:
     return tally.low > 0 if function_of(layer) == "relu" else tally.extreme >= max(1, MOSTLY * tally.cases)
 
 
-def _drawn(layers: Sequence[LayerInfo], tallies: Sequence[Tally], note: str) -> Figure:
-    counts = [
-        (int(dead(layer, tally).sum()), int(saturated(layer, tally).sum()))
-        for layer, tally in zip(layers, tallies, strict=True)
-    ]
+def _drawn(layers: Sequence[LayerInfo], tallies: Mapping[str, Tally], seen: int, total: int) -> Figure:
+    found = [(layer, tallies[layer.name]) for layer in layers]
+    counts = [(int(dead(*each).sum()), int(saturated(*each).sum())) for each in found]
+    note = part(seen, total, "images", "over") or f"over {seen:,} images"
     told = [_told(layer, *count) for layer, count in zip(layers, counts, strict=True)]
     words = [("never active", BLUE), ("saturated or always on", VERMILLION)]
     key = " ".join(f'<span style="color:{colour}">█</span> {word}' for word, colour in words)

@@ -10,11 +10,14 @@ from ..backends.base import Array, Model
 from ..datasets.base import Dataset
 from ..drawing.fit import fit_images
 
-MOST_IMAGES = 256
-WORK = 1_000_000_000
-"""Multiply-adds of one portion."""
+FEWEST_IMAGES, MOST_IMAGES = 16, 256
+QUICK, MOST_WORK = 48_000_000, 1_000_000_000
+"""Multiply-adds of a portion: what one core does without waiting for others, which is the quickest beside a busy page,
+and what is never exceeded."""
 BYTES = 128 * 2**20
 """Activations of one portion, all layers together."""
+PORTIONS_A_FIGURE = 16
+"""Figures cost more than a small portion, so there is one only every so often."""
 
 
 def portions(model: Model, dataset: Dataset, indices: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Array]]:
@@ -33,7 +36,8 @@ def portion_size(model: Model) -> int:
     """Images in a portion."""
     work = sum(layer.multiply_adds for layer in model.layers)
     values = sum(prod(layer.output_shape) for layer in model.layers)
-    return max(1, min(MOST_IMAGES, WORK // max(1, work), BYTES // (4 * values)))
+    wanted = min(MOST_IMAGES, max(FEWEST_IMAGES, QUICK // max(1, work)))
+    return max(1, min(wanted, MOST_WORK // max(1, work), BYTES // (4 * values)))
 
 
 def spread(count: int, wanted: int) -> NDArray[np.intp]:

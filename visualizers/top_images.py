@@ -14,7 +14,7 @@ from ..drawing.fit import fit_images
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .pictures import Sheet
-from .portions import portions
+from .portions import PORTIONS_A_FIGURE, portions
 from .receptive import middle_pixel
 from .words import joined, short
 
@@ -74,13 +74,16 @@ def top_images(subject: Subject, settings: TopImagesSettings) -> Iterator[Frame]
     assert subject.dataset is not None
     dataset, seen, shown = subject.dataset, 0, np.zeros(0, np.intp)
     best = Ranking(np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.intp))
-    for indices, images in portions(subject.model, dataset, np.arange(len(dataset), dtype=np.intp)):
+    everything = np.arange(len(dataset), dtype=np.intp)
+    for number, (indices, images) in enumerate(portions(subject.model, dataset, everything)):
         best = best.with_more(ranked(subject, indices, images, settings.by), settings.images)
         seen += len(indices)
-        last = seen == len(dataset)
-        changed = last or not np.array_equal(best.indices, shown)
+        news = number % PORTIONS_A_FIGURE == 0 and not np.array_equal(best.indices, shown)
+        if not (news or seen == len(dataset)):
+            yield Frame(None, seen / len(dataset))
+            continue
         shown = best.indices
-        yield Frame(_drawn(subject, settings, dataset, best, seen) if changed else None, seen / len(dataset))
+        yield Frame(_drawn(subject, settings, dataset, best, seen), seen / len(dataset))
 
 
 def ranked(subject: Subject, indices: NDArray[np.intp], images: Array, by: Reduction) -> Ranking:
