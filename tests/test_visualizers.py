@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from layerscope.backends import Model, backend
+from layerscope.datasets.base import Dataset
 from layerscope.models.architecture import (
     Activation,
     Add,
@@ -128,15 +129,31 @@ def subject(model: Model) -> Subject:
     """A random image in that model, nothing selected."""
     image = np.random.default_rng(7).random(model.input_shape, dtype=np.float32)
     image.flags.writeable = False
-    return Subject(model, Pass(model, image))
+    return Subject(model, Pass(model, image), dataset=labelled(model))
+
+
+def labelled(model: Model) -> Dataset:
+    """Forty random images for a model."""
+    random = np.random.default_rng(9)
+    images = random.integers(0, 256, (40, *model.input_shape), dtype=np.uint8)
+    labels = random.integers(0, len(model.classes), 40)
+    words = dict.fromkeys(("name", "title", "source", "checksum"), "random")
+    return Dataset(images=images, labels=labels, classes=model.classes, **words)
 
 
 def places(entry: Visualizer, subject: Subject) -> Iterator[Subject]:
-    """The subject at every layer that the visualizer applies to, with and without a unit."""
+    """The subject at every layer that the visualizer applies to, with and, where it needs none, without a unit."""
     for layer in subject.model.layers:
         if entry.applies_to(layer):
-            yield subject.at(layer.name)
+            if Need.UNIT not in entry.needs:
+                yield subject.at(layer.name)
             yield subject.at(layer.name, layer.units - 1)
+
+
+def finished(entry: Visualizer, place: Subject, settings: Any) -> go.Figure:
+    """What the visualizer shows in the end."""
+    drawn = entry.draw(place, settings)
+    return [frame.figure for frame in drawn if frame.figure][-1] if entry.on_request else drawn
 
 
 def decoded(spec: Mapping[str, str]) -> np.ndarray:
@@ -176,7 +193,7 @@ def lists_of_numbers(value: Any) -> Iterator[list[Any]]:
 @ALL
 def test_every_figure_is_valid_plain_and_light(entry: Visualizer, subject: Subject) -> None:
     for place in places(entry, subject):
-        drawn = entry.draw(place, entry.settings()).to_dict()
+        drawn = finished(entry, place, entry.settings()).to_dict()
         go.Figure(json.loads(json.dumps(drawn)))
         assert not list(lists_of_numbers(drawn))
         assert drawn["layout"]["template"] == {}
@@ -190,8 +207,8 @@ def test_every_figure_is_valid_plain_and_light(entry: Visualizer, subject: Subje
 def test_the_same_arguments_give_the_same_figure_and_stay_untouched(entry: Visualizer, subject: Subject) -> None:
     before = {name: values.copy() for name, values in subject.activations.items()}
     for place in places(entry, subject):
-        first = entry.draw(place, entry.settings()).to_dict()
-        assert entry.draw(place, entry.settings()).to_dict() == first
+        first = finished(entry, place, entry.settings()).to_dict()
+        assert finished(entry, place, entry.settings()).to_dict() == first
     for name, values in subject.activations.items():
         np.testing.assert_array_equal(values, before[name])
 
@@ -200,7 +217,7 @@ def test_the_same_arguments_give_the_same_figure_and_stay_untouched(entry: Visua
 def test_another_image_changes_neither_size_nor_zoom(entry: Visualizer, subject: Subject) -> None:
     other = replace(subject, forward=Pass(subject.model, np.zeros(subject.model.input_shape, np.float32)))
     for one, two in zip(places(entry, subject), places(entry, other), strict=True):
-        layouts = [entry.draw(place, entry.settings()).to_dict()["layout"] for place in (one, two)]
+        layouts = [finished(entry, place, entry.settings()).to_dict()["layout"] for place in (one, two)]
         for key in ("height", "uirevision", "margin"):
             assert layouts[0].get(key) == layouts[1].get(key)
 
@@ -212,7 +229,7 @@ def test_every_option_of_every_control_can_be_drawn(entry: Visualizer, subject: 
         bounds = (control.range.low, control.range.high) if control.range else ()
         for value in (*control.options, *bounds, *((True, False) if control.kind == "switch" else ())):
             settings = build_settings(entry.settings, {control.name: value})
-            go.Figure(entry.draw(place, settings).to_dict())
+            go.Figure(finished(entry, place, settings).to_dict())
 
 
 @ALL
@@ -225,6 +242,8 @@ def test_what_is_missing_is_said_in_one_sentence(entry: Visualizer, subject: Sub
         )
     elif Need.IMAGE in entry.needs:
         assert entry.unmet(empty) == "Draw something, or choose a sample."
+    elif Need.DATASET in entry.needs:
+        assert entry.unmet(empty) == "This view needs labelled images; fetch MNIST with: layerscope download"
     else:
         assert entry.unmet(empty) is None
     assert entry.unmet(next(places(entry, subject))) is None

@@ -15,7 +15,7 @@ from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import figure, note_below
 from .portions import PORTIONS_A_FIGURE, portions, spread
-from .words import joined, kind_words, part
+from .words import kind_words, part
 
 CONSTANT = 1e-6
 """Units whose values differ less are taken to be constant."""
@@ -119,20 +119,20 @@ def _drawn(layers: Sequence[LayerInfo], tallies: Mapping[str, Tally], seen: int,
             _bars(layers, [count[0] for count in counts], BLUE, told),
             _bars(layers, [count[1] for count in counts], VERMILLION, None),
         ],
-        height=60 + ROW * len(layers),
-        margin={"l": 8, "r": 8, "t": 4, "b": 52},
+        height=72 + ROW * len(layers),
+        margin={"l": 8, "r": 8, "t": 4, "b": 64},
         revision="dead units",
         barmode="group",
         bargap=0.3,
         hovermode="y",
         xaxis={
-            "range": [0, 1],
-            "tickformat": ".0%",
-            "nticks": 3,
+            "range": [0, 1.2],
+            "tickvals": [0, 0.5, 1],
+            "ticktext": ["0 %", "50 %", "100 % of units"],
             "gridcolor": FAINT,
             "zerolinecolor": FAINT,
             "fixedrange": True,
-            "title": note_below(joined(key, note)),
+            "title": note_below(f"{key}<br>{note}"),
         },
         yaxis={
             "tickvals": list(range(len(layers))),
@@ -155,6 +155,9 @@ def _bars(
         "orientation": "h",
         "x": np.array(counts, np.float32) / units,
         "y": np.arange(len(layers), dtype=np.int16),
+        "text": [f"{count:,} of {layer.units:,}" if count else "" for count, layer in zip(counts, layers, strict=True)],
+        "textposition": "outside",
+        "cliponaxis": False,
         "customdata": [[layer.name] for layer in layers],
         "marker": {"color": colour, "line": {"width": 0}},
         **({"hoverinfo": "none"} if told is None else {"hovertext": list(told), "hoverinfo": "text"}),

@@ -11,6 +11,7 @@ from plotly.graph_objects import Figure
 from ..backends.base import Array
 from ..datasets.base import Dataset
 from ..drawing.fit import fit_images
+from .colours import VERMILLION
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .pictures import Sheet
@@ -144,7 +145,7 @@ def _marks(subject: Subject, sheet: Sheet, best: Ranking) -> dict[str, Any]:
         "mode": "markers",
         "x": (lefts + pixels[:, 1]).astype(np.float32),
         "y": (tops + pixels[:, 0]).astype(np.float32),
-        "marker": {"symbol": "square-open", "size": 9, "color": "#ffb000", "line": {"width": 2}},
+        "marker": {"symbol": "square-open", "size": 9, "color": VERMILLION, "line": {"width": 2}},
         "hovertext": [f"row {row}, column {column} of the layer" for row, column in positions],
         "hoverinfo": "text",
     }
