@@ -295,7 +295,7 @@ def test_the_top_images_are_those_of_a_plain_loop(
     lefts, tops = decoded(drawn["data"][1]["x"]) - 3.5, decoded(drawn["data"][1]["y"])
     for left, top, index in zip(lefts.astype(int), (tops - tops.min()).astype(int), order, strict=True):
         np.testing.assert_allclose(sheet[top : top + 8, left : left + 8], many.images[index, ..., 0] / 255, rtol=1e-6)
-    assert "600 of 600 images" in drawn["layout"]["meta"]["legend"]["words"]
+    assert "all 600 images" in drawn["layout"]["meta"]["legend"]["words"]
 
 
 def test_of_equal_images_the_first_ones_are_shown(backend: Backend) -> None:

@@ -17,7 +17,7 @@ from .controls import Help, Range
 from .pictures import Sheet
 from .portions import PORTIONS_A_FIGURE, portions
 from .receptive import middle_pixel
-from .words import joined, short
+from .words import joined, part, short
 
 Reduction = Literal["largest", "mean"]
 ROOM = 8
@@ -80,11 +80,9 @@ def top_images(subject: Subject, settings: TopImagesSettings) -> Iterator[Frame]
         best = best.with_more(ranked(subject, indices, images, settings.by), settings.images)
         seen += len(indices)
         news = number % PORTIONS_A_FIGURE == 0 and not np.array_equal(best.indices, shown)
-        if not (news or seen == len(dataset)):
-            yield Frame(None, seen / len(dataset))
-            continue
-        shown = best.indices
-        yield Frame(_drawn(subject, settings, dataset, best, seen), seen / len(dataset))
+        drawn = _drawn(subject, settings, dataset, best, seen) if news or seen == len(dataset) else None
+        shown = shown if drawn is None else best.indices
+        yield Frame(drawn, seen / len(dataset))
 
 
 def ranked(subject: Subject, indices: NDArray[np.intp], images: Array, by: Reduction) -> Ranking:
@@ -102,12 +100,13 @@ def _drawn(subject: Subject, settings: TopImagesSettings, dataset: Dataset, best
     images = fit_images(dataset.images[best.indices], subject.model.input_shape).mean(axis=3)
     count = min(settings.images, len(dataset))
     sheet = Sheet(count, height, width, room=-(-ROOM * height // 28))
-    words = "" if not subject.chosen.is_spatial else f"by {settings.by} value"
+    words = settings.by if subject.chosen.is_spatial else ""
+    looked_at = part(seen, len(dataset), "images") or f"all {seen:,} images"
     marks = [_marks(subject, sheet, best)] if subject.chosen.is_spatial else []
     return sheet.figure(
         images,
         revision=f"{subject.chosen.name} {subject.unit} {count}",
-        note=joined(f"{subject.chosen.name}, unit {subject.unit}", words, f"{seen:,} of {len(dataset):,} images"),
+        note=joined(f"{subject.chosen.name}, unit {subject.unit}", words, looked_at),
         traces=[_captions(sheet, dataset, best), *marks],
     )
 
