@@ -36,6 +36,22 @@ def trace_tables(entries: Sequence[Found]) -> str:
     return table(heads, rows)
 
 
+def views_tables(entries: Sequence[Found]) -> str:
+    """One row for each view, backend and way."""
+    rows = [
+        (
+            entry["view"],
+            TITLES[entry["backend"]],
+            way,
+            _timing(found),
+            f"{entry['ratios'][way]:.2f}" if way in entry["ratios"] else "",
+        )
+        for entry in entries
+        for way, found in entry["milliseconds"].items()
+    ]
+    return table(("view", "backend", "way", "milliseconds", "the view takes, of this"), rows)
+
+
 def live_tables(found: Found) -> tuple[str, str, str, str]:
     """Pen to paint, where its time goes, scribbling, and what pictures of the screen say."""
     return _paint(found), _parts(found), _scribbles(found), _screens(found)

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from .accuracy import accuracy
 from .architecture_graph import architecture_graph
 from .contract import Visualizer, VisualizerError
+from .dead_units import dead_units
 from .dense_outputs import dense_outputs
 from .feature_maps import feature_maps
+from .feature_visualisation import feature_visualisation
 from .filter_response import filter_response
 from .filters import filters
 from .layer_arithmetic import layer_arithmetic
@@ -18,6 +20,7 @@ from .layer_table import layer_table
 from .network_view import network_view
 from .prediction import prediction
 from .receptive_field import receptive_field
+from .top_images import top_images
 
 GROUP = "layerscope.visualizers"
 BUILT_IN = (
@@ -31,6 +34,9 @@ BUILT_IN = (
     layer_arithmetic,
     filter_response,
     receptive_field,
+    feature_visualisation,
+    top_images,
+    dead_units,
     accuracy,
 )
 
