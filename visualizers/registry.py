@@ -11,12 +11,28 @@ from .contract import Visualizer, VisualizerError
 from .dense_outputs import dense_outputs
 from .feature_maps import feature_maps
 from .filters import filters
+from .grad_cam import grad_cam
+from .gradient_maps import gradient_map
 from .layer_table import layer_table
 from .network_view import network_view
+from .occlusion import occlusion
 from .prediction import prediction
+from .trust import trust
 
 GROUP = "layerscope.visualizers"
-BUILT_IN = (prediction, filters, feature_maps, dense_outputs, architecture_graph, network_view, layer_table)
+BUILT_IN = (
+    prediction,
+    filters,
+    feature_maps,
+    dense_outputs,
+    architecture_graph,
+    network_view,
+    layer_table,
+    gradient_map,
+    grad_cam,
+    occlusion,
+    trust,
+)
 
 
 @dataclass(frozen=True)

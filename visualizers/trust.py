@@ -1,0 +1,222 @@
+"""How far an explanation can be trusted: what the network says to it, and what other methods say."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+from plotly.graph_objects import Figure
+
+from ..backends.base import Array, Capability
+from .attribution import (
+    Fill,
+    Question,
+    baseline,
+    grad_cam,
+    gradient,
+    gradient_times_input,
+    integrated_gradients,
+    question_of,
+    smooth_gradient,
+    upsampled,
+)
+from .colours import BLUE, FAINT, ORANGE
+from .contract import Frame, Need, Subject, visualizer
+from .controls import Help, Range
+from .figures import figure, note_below
+from .perturbation import Curve, Progress, deletion, insertion, occlusion, rise
+from .words import short
+
+Method = Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad", "Grad-CAM", "occlusion", "RISE"]
+METHODS: tuple[Method, ...] = get_args(Method)
+RANDOM_ORDERS = 5
+
+
+@dataclass(frozen=True)
+class TrustSettings:
+    method: Annotated[Method, Help("The explanation to test; Grad-CAM is that of the last layer with maps.")] = (
+        "integrated gradients"
+    )
+    fill: Annotated[Fill, Help("What stands for an empty image, in all methods and in the test.")] = "black"
+    portions: Annotated[int, Range(4, 100), Help("Portions in which pixels are covered and uncovered.")] = 28
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Deletion and insertion curves of an attribution, and those of pixels in random order, averaged."""
+
+    deletion: Curve
+    insertion: Curve
+    random_deletion: Curve
+    random_insertion: Curve
+
+
+@visualizer(
+    title="How far to trust it",
+    needs={Need.IMAGE, Need.TARGET},
+    capabilities={Capability.GRADIENTS, Capability.LOGITS},
+)
+def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
+    """An explanation may look convincing and be wrong, so the network is asked, and other methods are compared.
+
+    **Deletion** covers the pixels that the explanation holds most important first: if it is right, the probability of
+    the class falls at once, and the area under the curve is small. **Insertion** starts from an empty image and
+    uncovers them first: the area should be large. Dotted lines are pixels in random order; an explanation that is no
+    better than those explains nothing. **Agreement** compares the order of pixels with that of other methods: 1 is the
+    same order, 0 none. Methods that agree can still be wrong together.
+
+    Curves have shape (portions + 1,). Areas: Petsiuk et al. 2018, from a plain image instead of a blurred one.
+    Agreement: Spearman's rank correlation of absolute values, as in Adebayo et al. 2018, "Sanity Checks for Saliency
+    Maps".
+    """
+    question = question_of(subject)
+    others = [method for method in METHODS if method != settings.method]
+    attribution = np.zeros(0, np.float32)
+    for progress in attributions(question, settings.method, settings.fill):
+        attribution = progress.attribution
+        yield Frame(None, progress.share / (len(METHODS) + 1))
+    tested = faithfulness(question, attribution, settings)
+    agreements: dict[str, float] = {}
+    yield Frame(_drawn(tested, agreements, others), 2 / (len(METHODS) + 1))
+    for done, method in enumerate(others, start=2):
+        found = attribution
+        for progress in attributions(question, method, settings.fill):
+            found = progress.attribution
+            yield Frame(None, (done + progress.share) / (len(METHODS) + 1))
+        agreements[method] = agreement(attribution, found)
+        yield Frame(_drawn(tested, agreements, others), (done + 1) / (len(METHODS) + 1))
+
+
+def attributions(question: Question, method: Method, fill: Fill) -> Iterator[Progress]:
+    """A method's attribution `(height, width)`, as it comes, with settings that suit small images."""
+    start = baseline(question.image, fill)
+    if method == "RISE":
+        yield from rise(question, start, masks=1000, cells=7)
+    elif method == "occlusion":
+        side = max(1, round(max(question.image.shape[:2]) / 6))
+        yield from occlusion(question, start, window=side, stride=max(1, side // 4))
+    else:
+        yield Progress(_from_gradients(question, method, start), 1.0)
+
+
+def _from_gradients(question: Question, method: Method, start: Array) -> Array:
+    height, width = question.image.shape[:2]
+    match method:
+        case "gradient":
+            found = gradient(question)
+        case "gradient × input":
+            found = gradient_times_input(question)
+        case "integrated gradients":
+            found = integrated_gradients(question, start, steps=32).attribution
+        case "SmoothGrad":
+            found = smooth_gradient(question, noise=0.15, samples=32)
+        case _:
+            last = [layer.name for layer in question.model.layers if layer.is_spatial][-1]
+            return upsampled(grad_cam(question, last), height, width)
+    total: Array = found.sum(axis=2)
+    return total
+
+
+def faithfulness(question: Question, attribution: Array, settings: TrustSettings) -> Faithfulness:
+    """The curves of an attribution `(height, width)`, and of random ones from a fixed seed."""
+    start, rng = baseline(question.image, settings.fill), np.random.default_rng(0)
+    orders = [rng.random(attribution.shape, np.float32) for _ in range(RANDOM_ORDERS)]
+    return Faithfulness(
+        deletion(question, attribution, start, settings.portions),
+        insertion(question, attribution, start, settings.portions),
+        _mean([deletion(question, order, start, settings.portions) for order in orders]),
+        _mean([insertion(question, order, start, settings.portions) for order in orders]),
+    )
+
+
+def _mean(curves: list[Curve]) -> Curve:
+    return Curve(curves[0].shares, np.mean([curve.probabilities for curve in curves], axis=0, dtype=np.float32))
+
+
+def agreement(one: Array, other: Array) -> float:
+    """Spearman's rank correlation of absolute values, in [−1, 1]; not a number where a map is the same everywhere."""
+    from scipy.stats import spearmanr  # half a second, which the list of views should not wait for
+
+    ranked = np.abs(one).ravel(), np.abs(other).ravel()
+    if not all(np.ptp(values) for values in ranked):
+        return float("nan")
+    return float(spearmanr(*ranked).statistic)
+
+
+def _drawn(tested: Faithfulness, agreements: Mapping[str, float], others: list[Method]) -> Figure:
+    """Curves above, agreements below; what is not known yet is left open."""
+    return figure(
+        [
+            _line(tested.random_deletion, BLUE, "dot", "deletion, random order"),
+            _line(tested.random_insertion, ORANGE, "dot", "insertion, random order"),
+            _line(tested.deletion, BLUE, "solid", "deletion"),
+            _line(tested.insertion, ORANGE, "solid", "insertion"),
+            _bars(agreements, others),
+        ],
+        height=430,
+        margin={"l": 8, "r": 8, "t": 40, "b": 36},
+        bargap=0.3,
+        annotations=_areas(tested),
+        xaxis={
+            "range": [0, 1], "anchor": "y", "tickformat": ".0%", "nticks": 5, "gridcolor": FAINT, "zeroline": False,
+            "title": note_below("share of pixels"),
+        },
+        yaxis={
+            "range": [-0.02, 1.02], "domain": [0.55, 1], "tickvals": [0, 0.5, 1], "gridcolor": FAINT,
+            "zeroline": False, "automargin": True, "title": note_below("probability"),
+        },
+        xaxis2={
+            "range": [-0.6, 1.25], "anchor": "y2", "tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT,
+            "title": note_below("agreement with other methods"),
+        },
+        yaxis2={
+            "range": [len(others) - 0.5, -0.5], "domain": [0, 0.38], "anchor": "x2", "automargin": True, "ticks": "",
+            "tickvals": list(range(len(others))), "ticktext": others, "showgrid": False, "zeroline": False,
+        },
+    )  # fmt: skip
+
+
+def _line(curve: Curve, colour: str, dash: str, name: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": curve.shares,
+        "y": curve.probabilities,
+        "line": {"color": colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
+        "hovertemplate": f"{name}: %{{y:.3f}} at %{{x:.0%}}<extra></extra>",
+    }
+
+
+def _bars(agreements: Mapping[str, float], others: list[Method]) -> dict[str, Any]:
+    known = [(row, agreements[method]) for row, method in enumerate(others) if method in agreements]
+    values = np.array([value for _, value in known], np.float32)
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": np.nan_to_num(values),
+        "y": np.array([row for row, _ in known], np.int16),
+        "text": [f"{value:.2f}".replace("-", "−") if value == value else "no order" for value in values.tolist()],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": BLUE},
+        "hoverinfo": "none",
+        "xaxis": "x2",
+        "yaxis": "y2",
+    }
+
+
+def _areas(tested: Faithfulness) -> list[dict[str, Any]]:
+    """Two lines above the curves, which are their legend too."""
+    rows = (
+        ("deletion", BLUE, tested.deletion, tested.random_deletion, "small is good"),
+        ("insertion", ORANGE, tested.insertion, tested.random_insertion, "large is good"),
+    )
+    return [
+        {
+            "xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
+            "yshift": 18 - 14 * row, "showarrow": False, "align": "left",
+            "text": f'<span style="color:{colour}">█</span> {name} <b>{short(curve.area)}</b> '
+            f"(random {short(random.area)}; {good})",
+        }
+        for row, (name, colour, curve, random, good) in enumerate(rows)
+    ]  # fmt: skip
