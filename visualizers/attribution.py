@@ -169,9 +169,10 @@ def grad_cam(question: Question, layer: str, plus_plus: bool = False, signed: bo
 
 
 def _weights_plus_plus(activation: Array, slopes: Array) -> Array:
-    below = 2 * slopes**2 + activation.sum(axis=(0, 1)) * slopes**3
-    alphas: Array = np.divide(slopes**2, np.where(below == 0, np.float32(1), below))
-    weights: Array = (alphas * np.maximum(slopes, np.float32(0))).sum(axis=(0, 1))
+    squares: Array = np.square(slopes)
+    below = 2 * squares + activation.sum(axis=(0, 1)) * squares * slopes
+    alphas = np.divide(squares, np.where(below == 0, np.float32(1), below))
+    weights: Array = np.multiply(alphas, np.maximum(slopes, 0)).sum(axis=(0, 1))
     return weights
 
 

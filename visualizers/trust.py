@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -23,13 +24,14 @@ from .attribution import (
 from .colours import BLUE, FAINT, ORANGE
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
-from .figures import figure, note_below
+from .figures import HIDDEN_AXIS, figure, note_below
 from .perturbation import Curve, Progress, deletion, insertion, occlusion, rise
-from .words import short
 
 Method = Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad", "Grad-CAM", "occlusion", "RISE"]
 METHODS: tuple[Method, ...] = get_args(Method)
 RANDOM_ORDERS = 5
+LEFT = 36
+AXIS: Mapping[str, Any] = {"tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT}
 
 
 @dataclass(frozen=True)
@@ -151,29 +153,21 @@ def _drawn(tested: Faithfulness, agreements: Mapping[str, float], others: list[M
             _line(tested.random_insertion, ORANGE, "dot", "insertion, random order"),
             _line(tested.deletion, BLUE, "solid", "deletion"),
             _line(tested.insertion, ORANGE, "solid", "insertion"),
-            _bars(agreements, others),
+            *_bars(agreements, others),
         ],
-        height=430,
-        margin={"l": 8, "r": 8, "t": 40, "b": 36},
-        bargap=0.3,
+        height=440,
+        margin={"l": LEFT, "r": 12, "t": 36, "b": 36},
         annotations=_areas(tested),
-        xaxis={
-            "range": [0, 1], "anchor": "y", "tickformat": ".0%", "nticks": 5, "gridcolor": FAINT, "zeroline": False,
-            "title": note_below("share of pixels"),
-        },
-        yaxis={
-            "range": [-0.02, 1.02], "domain": [0.55, 1], "tickvals": [0, 0.5, 1], "gridcolor": FAINT,
-            "zeroline": False, "automargin": True, "title": note_below("probability"),
-        },
+        xaxis={**AXIS, "range": [0, 1], "anchor": "y", "tickformat": ".0%", "title": note_below("share of pixels")},
+        yaxis={**AXIS, "range": [-0.02, 1.02], "domain": [0.57, 1], "title": note_below("probability")},
         xaxis2={
-            "range": [-0.6, 1.25], "anchor": "y2", "tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT,
+            **AXIS,
+            "range": [min([0.0, *(value for value in agreements.values() if value < 0)]), 1],
+            "anchor": "y2",
             "title": note_below("agreement with other methods"),
         },
-        yaxis2={
-            "range": [len(others) - 0.5, -0.5], "domain": [0, 0.38], "anchor": "x2", "automargin": True, "ticks": "",
-            "tickvals": list(range(len(others))), "ticktext": others, "showgrid": False, "zeroline": False,
-        },
-    )  # fmt: skip
+        yaxis2={**HIDDEN_AXIS, "range": [len(others) - 0.5, -0.5], "domain": [0, 0.42], "anchor": "x2"},
+    )
 
 
 def _line(curve: Curve, colour: str, dash: str, name: str) -> dict[str, Any]:
@@ -187,36 +181,43 @@ def _line(curve: Curve, colour: str, dash: str, name: str) -> dict[str, Any]:
     }
 
 
-def _bars(agreements: Mapping[str, float], others: list[Method]) -> dict[str, Any]:
-    known = [(row, agreements[method]) for row, method in enumerate(others) if method in agreements]
-    values = np.array([value for _, value in known], np.float32)
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "x": np.nan_to_num(values),
-        "y": np.array([row for row, _ in known], np.int16),
-        "text": [f"{value:.2f}".replace("-", "−") if value == value else "no order" for value in values.tolist()],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "marker": {"color": BLUE},
-        "hoverinfo": "none",
-        "xaxis": "x2",
-        "yaxis": "y2",
-    }
+def _bars(agreements: Mapping[str, float], others: list[Method]) -> list[dict[str, Any]]:
+    """A thin bar for each method and its name above, where a narrow panel has room for it."""
+    values = np.array([agreements.get(method, 0.0) for method in others], np.float32)
+    rows = np.arange(len(others), dtype=np.float32)
+    shared = {"xaxis": "x2", "yaxis": "y2", "hoverinfo": "none"}
+    return [
+        {
+            **shared, "type": "bar", "orientation": "h", "x": np.nan_to_num(values), "y": rows + np.float32(0.25),
+            "width": 0.3, "marker": {"color": BLUE},
+        },
+        {
+            **shared, "type": "scatter", "mode": "text", "x": np.zeros(len(others), np.float32),
+            "y": rows - np.float32(0.18), "textposition": "middle right", "cliponaxis": False,
+            "text": [f"{method}  <b>{_words(agreements.get(method))}</b>" for method in others],
+        },
+    ]  # fmt: skip
+
+
+def _words(value: float | None) -> str:
+    """An agreement with two digits, or why there is none."""
+    if value is None:
+        return "…"
+    return "none: one of the maps is the same everywhere" if isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
 def _areas(tested: Faithfulness) -> list[dict[str, Any]]:
     """Two lines above the curves, which are their legend too."""
     rows = (
-        ("deletion", BLUE, tested.deletion, tested.random_deletion, "small is good"),
-        ("insertion", ORANGE, tested.insertion, tested.random_insertion, "large is good"),
+        ("deletion", BLUE, tested.deletion, tested.random_deletion, "best low"),
+        ("insertion", ORANGE, tested.insertion, tested.random_insertion, "best high"),
     )
     return [
         {
             "xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
-            "yshift": 18 - 14 * row, "showarrow": False, "align": "left",
-            "text": f'<span style="color:{colour}">█</span> {name} <b>{short(curve.area)}</b> '
-            f"(random {short(random.area)}; {good})",
+            "xshift": 4 - LEFT, "yshift": 16 - 15 * row, "showarrow": False, "align": "left",
+            "text": f'<span style="color:{colour}">█</span> {name} <b>{curve.area:.2f}</b> '
+            f"(random {random.area:.2f}; {good})",
         }
         for row, (name, colour, curve, random, good) in enumerate(rows)
     ]  # fmt: skip
