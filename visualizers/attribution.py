@@ -172,13 +172,14 @@ def _weights_plus_plus(activation: Array, slopes: Array) -> Array:
     squares: Array = np.square(slopes)
     below = 2 * squares + activation.sum(axis=(0, 1)) * squares * slopes
     alphas = np.divide(squares, np.where(below == 0, np.float32(1), below))
-    weights: Array = np.multiply(alphas, np.maximum(slopes, 0)).sum(axis=(0, 1))
+    weights: Array = np.einsum("hwc,hwc->c", alphas, np.maximum(slopes, 0))
     return weights
 
 
 def upsampled(maps: Array, height: int, width: int) -> Array:
     """Maps `(…, h, w)` brought to `(…, height, width)` bilinearly, corners not aligned, as both frameworks do it."""
-    found: Array = _interpolation(maps.shape[-2], height) @ maps @ _interpolation(maps.shape[-1], width).T
+    down, across = _interpolation(maps.shape[-2], height), _interpolation(maps.shape[-1], width)
+    found: Array = np.matmul(np.matmul(down, maps), across.T)
     return found
 
 
