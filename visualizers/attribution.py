@@ -152,7 +152,8 @@ def grad_cam(question: Question, layer: str, plus_plus: bool = False, signed: bo
     """Where a layer finds what speaks for the class, `(height, width)` of that layer.
 
     Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2. With `plus_plus`, Chattopadhay et al. 2018, "Grad-CAM++",
-    equations 5 and 19, for the exponential of the score, whose own size is left out as it scales the whole map.
+    equations 5 and 19, for the exponential of the score, whose own size is left out as it scales the whole map. They
+    suit maps that are not negative, as behind a ReLU; elsewhere a weight may come near to a division by zero.
 
     Args:
         question: what to explain.
@@ -169,10 +170,10 @@ def grad_cam(question: Question, layer: str, plus_plus: bool = False, signed: bo
 
 
 def _weights_plus_plus(activation: Array, slopes: Array) -> Array:
-    squares: Array = np.square(slopes)
-    below = 2 * squares + activation.sum(axis=(0, 1)) * squares * slopes
-    alphas = np.divide(squares, np.where(below == 0, np.float32(1), below))
-    weights: Array = np.einsum("hwc,hwc->c", alphas, np.maximum(slopes, 0))
+    """`(channels,)`; equation 19 is shortened by the square of the slope, which may be too small for a float."""
+    below = 2 + activation.sum(axis=(0, 1)) * slopes
+    alphas = np.divide(slopes != 0, np.where(below == 0, np.float32(1), below))
+    weights: Array = np.einsum("hwc,hwc->c", alphas, np.maximum(slopes, 0)).astype(np.float32)
     return weights
 
 

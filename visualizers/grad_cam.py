@@ -15,7 +15,10 @@ from .words import joined, shape_words
 
 @dataclass(frozen=True)
 class GradCamSettings:
-    method: Annotated[Literal["Grad-CAM", "Grad-CAM++"], Help("The second finds several places better.")] = "Grad-CAM"
+    method: Annotated[
+        Literal["Grad-CAM", "Grad-CAM++"],
+        Help("The second finds several places better; it is for layers behind a ReLU."),
+    ] = "Grad-CAM"
     against: Annotated[bool, Help("Show what speaks against the class too.")] = False
 
 
@@ -42,6 +45,10 @@ def grad_cam(subject: Subject, settings: GradCamSettings) -> Figure:
         attribution.upsampled(found, *question.image.shape[:2]),
         question.image,
         words=settings.method,
-        note=joined(f"class {subject.model.classes[question.target]}", f"from {shape_words(found.shape)}"),
+        note=joined(
+            f"class {subject.model.classes[question.target]}",
+            f"from {shape_words(found.shape)}",
+            "nothing here speaks for it" if not (settings.against or found.any()) else "",
+        ),
         signed=settings.against,
     )
