@@ -19,6 +19,8 @@ Fill = Literal["black", "white", "mean"]
 
 MOST_IMAGES, MOST_MULTIPLY_ADDS = 64, 2 * 10**9
 """Of one call of the network: about a tenth of a second on one slow core."""
+BACKWARD = 3
+"""A gradient costs about as much as three forward passes."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,25 @@ class Question:
     def gradients(self, images: Array, layer: str = "") -> Array:
         """The score's gradient in a layer's activation, `(n, height, width, channels)`; in the images by default."""
         name = layer or self.model.layers[0].name
-        parts = [self.model.gradients(part, self.target, [name], self.edits)[name] for part in self._parts(images)]
-        return np.concatenate(parts)
+        parts = self._parts(images, BACKWARD)
+        return np.concatenate([self.model.gradients(part, self.target, [name], self.edits)[name] for part in parts])
 
     def _of_class(self, rows: Callable[[Array, tuple[Edit, ...]], Array], images: Array) -> Array:
         return np.concatenate([rows(part, self.edits)[:, self.target] for part in self._parts(images)])
 
-    def _parts(self, images: Array) -> list[Array]:
-        size = batch_of(self.model)
+    def _parts(self, images: Array, passes: int = 1) -> list[Array]:
+        size = batch_of(self.model, passes)
         return [images[first : first + size] for first in range(0, len(images), size)]
 
 
-def batch_of(model: Model) -> int:
-    """Images for one call; it depends on the network only, so that results do not depend on the machine's speed."""
-    costs = sum(layer.multiply_adds for layer in model.layers)
+def batch_of(model: Model, passes: int = 1) -> int:
+    """Images for one call; it depends on the network only, so that results do not depend on the machine's speed.
+
+    Args:
+        model: the network.
+        passes: how many forward passes the call takes as long as.
+    """
+    costs = passes * sum(layer.multiply_adds for layer in model.layers)
     return max(1, min(MOST_IMAGES, MOST_MULTIPLY_ADDS // max(1, costs)))
 
 

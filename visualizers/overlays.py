@@ -94,7 +94,8 @@ def _outline(brightness: Array, k: int) -> NDArray[np.bool_]:
 def _colourscale() -> list[list[Any]]:
     """256 colours: the outline's for the lowest number, then blue through grey to red."""
     first, count = 1 / (HIGHEST - OUTLINE), len(BLUE_RED) - 1
-    below = [[0.0, OUTLINE_COLOUR], [first / 2, OUTLINE_COLOUR], [first / 2, BLUE_RED[0]]]
+    edge = 0.8 * first  # a table of 256 colours, taken in the middle of each, would miss an edge at the half
+    below = [[0.0, OUTLINE_COLOUR], [edge, OUTLINE_COLOUR], [edge, BLUE_RED[0]]]
     return below + [[first + (1 - first) * index / count, colour] for index, colour in enumerate(BLUE_RED)]
 
 

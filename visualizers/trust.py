@@ -1,6 +1,6 @@
 """How far an explanation can be trusted: what the network says to it, and what other methods say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Annotated, Any, Literal, get_args
@@ -73,20 +73,25 @@ def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
     """
     question = question_of(subject)
     others = [method for method in METHODS if method != settings.method]
+    parts = len(METHODS) + 1
     attribution = np.zeros(0, np.float32)
     for progress in attributions(question, settings.method, settings.fill):
         attribution = progress.attribution
-        yield Frame(None, progress.share / (len(METHODS) + 1))
-    tested = faithfulness(question, attribution, settings)
+        yield Frame(None, progress.share / parts)
+    found: list[Curve] = []
+    for curve in curves(question, attribution, settings):
+        found.append(curve)
+        yield Frame(None, (1 + len(found) / (2 + 2 * RANDOM_ORDERS)) / parts)
+    tested = faithfulness(found)
     agreements: dict[str, float] = {}
-    yield Frame(_drawn(tested, agreements, others), 2 / (len(METHODS) + 1))
+    yield Frame(_drawn(tested, agreements, others), 2 / parts)
     for done, method in enumerate(others, start=2):
-        found = attribution
+        other = attribution
         for progress in attributions(question, method, settings.fill):
-            found = progress.attribution
-            yield Frame(None, (done + progress.share) / (len(METHODS) + 1))
-        agreements[method] = agreement(attribution, found)
-        yield Frame(_drawn(tested, agreements, others), (done + 1) / (len(METHODS) + 1))
+            other = progress.attribution
+            yield Frame(None, (done + progress.share) / parts)
+        agreements[method] = agreement(attribution, other)
+        yield Frame(_drawn(tested, agreements, others), (done + 1) / parts)
 
 
 def attributions(question: Question, method: Method, fill: Fill) -> Iterator[Progress]:
@@ -119,20 +124,21 @@ def _from_gradients(question: Question, method: Method, start: Array) -> Array:
     return total
 
 
-def faithfulness(question: Question, attribution: Array, settings: TrustSettings) -> Faithfulness:
-    """The curves of an attribution `(height, width)`, and of random ones from a fixed seed."""
+def curves(question: Question, attribution: Array, settings: TrustSettings) -> Iterator[Curve]:
+    """Deletion and insertion of an attribution `(height, width)`, and then of random ones from a fixed seed."""
     start, rng = baseline(question.image, settings.fill), np.random.default_rng(0)
-    orders = [rng.random(attribution.shape, np.float32) for _ in range(RANDOM_ORDERS)]
-    return Faithfulness(
-        deletion(question, attribution, start, settings.portions),
-        insertion(question, attribution, start, settings.portions),
-        _mean([deletion(question, order, start, settings.portions) for order in orders]),
-        _mean([insertion(question, order, start, settings.portions) for order in orders]),
-    )
+    for order in (attribution, *rng.random((RANDOM_ORDERS, *attribution.shape), np.float32)):
+        yield deletion(question, order, start, settings.portions)
+        yield insertion(question, order, start, settings.portions)
 
 
-def _mean(curves: list[Curve]) -> Curve:
-    return Curve(curves[0].shares, np.mean([curve.probabilities for curve in curves], axis=0, dtype=np.float32))
+def faithfulness(found: Sequence[Curve]) -> Faithfulness:
+    """All curves, the random ones averaged."""
+    return Faithfulness(found[0], found[1], _mean(found[2::2]), _mean(found[3::2]))
+
+
+def _mean(found: Sequence[Curve]) -> Curve:
+    return Curve(found[0].shares, np.mean([curve.probabilities for curve in found], axis=0, dtype=np.float32))
 
 
 def agreement(one: Array, other: Array) -> float:
