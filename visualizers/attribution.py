@@ -184,26 +184,6 @@ def _weights_plus_plus(activation: Array, slopes: Array) -> Array:
     return weights
 
 
-def upsampled(maps: Array, height: int, width: int) -> Array:
-    """Maps `(…, h, w)` brought to `(…, height, width)` bilinearly, corners not aligned, as both frameworks do it."""
-    down, across = _interpolation(maps.shape[-2], height), _interpolation(maps.shape[-1], width)
-    found: Array = np.matmul(np.matmul(down, maps), across.T)
-    return found
-
-
-@cache
-def _interpolation(old: int, new: int) -> Array:
-    """`(new, old)`: what each new sample takes of the old ones, along one axis."""
-    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    below = np.minimum(at.astype(int), max(old - 2, 0))
-    above = np.minimum(below + 1, old - 1)
-    matrix = np.zeros((new, old), np.float32)
-    matrix[np.arange(new), above] = at - below
-    matrix[np.arange(new), below] += 1 - (at - below)
-    matrix.flags.writeable = False
-    return matrix
-
-
 @cache
 def _quadrature(steps: int) -> tuple[Array, Array]:
     """Points in (0, 1) and their weights, which sum to 1."""

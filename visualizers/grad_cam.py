@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from plotly.graph_objects import Figure
 
 from ..backends.base import Capability
+from ..drawing.resample import resized
 from . import attribution
 from .contract import Need, Subject, is_spatial, visualizer
 from .controls import Help
@@ -42,7 +43,7 @@ def grad_cam(subject: Subject, settings: GradCamSettings) -> Figure:
     layer = subject.chosen
     found = attribution.grad_cam(question, layer.name, settings.method == "Grad-CAM++", settings.against)
     return overlay(
-        attribution.upsampled(found, *question.image.shape[:2]),
+        resized(found, *question.image.shape[:2]),
         question.image,
         words=settings.method,
         note=joined(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array
-from .attribution import upsampled
+from ..drawing.resample import resized
 from .colours import BLUE_RED, Legend
 from .figures import HIDDEN_AXIS, PANEL_WIDTH, figure, note_below
 from .words import short
@@ -84,7 +84,7 @@ def cells_of(attribution: Array, image: Array) -> NDArray[np.int8]:
 def _outline(brightness: Array, k: int) -> NDArray[np.bool_]:
     """Cells of the bright half that touch the dark half."""
     height, width = brightness.shape
-    bright = upsampled(brightness, k * height, k * width) > (brightness.min() + brightness.max()) / 2
+    bright = resized(brightness, k * height, k * width) > (brightness.min() + brightness.max()) / 2
     padded = np.pad(bright, 1, mode="edge")
     inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     edge: NDArray[np.bool_] = bright & ~inside

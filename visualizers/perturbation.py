@@ -11,7 +11,8 @@ from math import ceil
 import numpy as np
 
 from ..backends.base import Array
-from .attribution import Question, batch_of, upsampled
+from ..drawing.resample import resized
+from .attribution import Question, batch_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def rise_masks(shape: tuple[int, ...], masks: int, cells: int, seed: int) -> Ite
     grids = (rng.random((masks, cells, cells)) < 0.5).astype(np.float32)
     shifts = rng.integers(0, (tall, wide), (masks, 2))
     for grid, (down, right) in zip(grids, shifts, strict=True):
-        large = upsampled(grid, (cells + 1) * tall, (cells + 1) * wide)
+        large = resized(grid, (cells + 1) * tall, (cells + 1) * wide)
         yield large[down : down + height, right : right + width]
 
 

@@ -1,35 +1,22 @@
 """How far an explanation can be trusted: what the network says to it, and what other methods say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 import numpy as np
 from plotly.graph_objects import Figure
 
-from ..backends.base import Array, Capability
-from .attribution import (
-    Fill,
-    Question,
-    baseline,
-    grad_cam,
-    gradient,
-    gradient_times_input,
-    integrated_gradients,
-    question_of,
-    smooth_gradient,
-    upsampled,
-)
+from ..backends.base import Capability
+from .attribution import Fill, question_of
 from .colours import BLUE, FAINT, ORANGE
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
+from .faithfulness import METHODS, RANDOM_ORDERS, Faithfulness, Method, agreement, attributions, curves, faithfulness
 from .figures import HIDDEN_AXIS, figure, note_below
-from .perturbation import Curve, Progress, deletion, insertion, occlusion, rise
+from .perturbation import Curve
 
-Method = Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad", "Grad-CAM", "occlusion", "RISE"]
-METHODS: tuple[Method, ...] = get_args(Method)
-RANDOM_ORDERS = 5
 LEFT = 36
 AXIS: Mapping[str, Any] = {"tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT}
 
@@ -41,16 +28,6 @@ class TrustSettings:
     )
     fill: Annotated[Fill, Help("What stands for an empty image, in all methods and in the test.")] = "black"
     portions: Annotated[int, Range(4, 100), Help("Portions in which pixels are covered and uncovered.")] = 28
-
-
-@dataclass(frozen=True)
-class Faithfulness:
-    """Deletion and insertion curves of an attribution, and those of pixels in random order, averaged."""
-
-    deletion: Curve
-    insertion: Curve
-    random_deletion: Curve
-    random_insertion: Curve
 
 
 @visualizer(
@@ -79,7 +56,7 @@ def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
         attribution = progress.attribution
         yield Frame(None, progress.share / parts)
     found: list[Curve] = []
-    for curve in curves(question, attribution, settings):
+    for curve in curves(question, attribution, settings.fill, settings.portions):
         found.append(curve)
         yield Frame(None, (1 + len(found) / (2 + 2 * RANDOM_ORDERS)) / parts)
     tested = faithfulness(found)
@@ -92,63 +69,6 @@ def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
             yield Frame(None, (done + progress.share) / parts)
         agreements[method] = agreement(attribution, other)
         yield Frame(_drawn(tested, agreements, others), (done + 1) / parts)
-
-
-def attributions(question: Question, method: Method, fill: Fill) -> Iterator[Progress]:
-    """A method's attribution `(height, width)`, as it comes, with settings that suit small images."""
-    start = baseline(question.image, fill)
-    if method == "RISE":
-        yield from rise(question, start, masks=1000, cells=7)
-    elif method == "occlusion":
-        side = max(1, round(max(question.image.shape[:2]) / 6))
-        yield from occlusion(question, start, window=side, stride=max(1, side // 4))
-    else:
-        yield Progress(_from_gradients(question, method, start), 1.0)
-
-
-def _from_gradients(question: Question, method: Method, start: Array) -> Array:
-    height, width = question.image.shape[:2]
-    match method:
-        case "gradient":
-            found = gradient(question)
-        case "gradient × input":
-            found = gradient_times_input(question)
-        case "integrated gradients":
-            found = integrated_gradients(question, start, steps=32).attribution
-        case "SmoothGrad":
-            found = smooth_gradient(question, noise=0.15, samples=32)
-        case _:
-            last = [layer.name for layer in question.model.layers if layer.is_spatial][-1]
-            return upsampled(grad_cam(question, last), height, width)
-    total: Array = found.sum(axis=2)
-    return total
-
-
-def curves(question: Question, attribution: Array, settings: TrustSettings) -> Iterator[Curve]:
-    """Deletion and insertion of an attribution `(height, width)`, and then of random ones from a fixed seed."""
-    start, rng = baseline(question.image, settings.fill), np.random.default_rng(0)
-    for order in (attribution, *rng.random((RANDOM_ORDERS, *attribution.shape), np.float32)):
-        yield deletion(question, order, start, settings.portions)
-        yield insertion(question, order, start, settings.portions)
-
-
-def faithfulness(found: Sequence[Curve]) -> Faithfulness:
-    """All curves, the random ones averaged."""
-    return Faithfulness(found[0], found[1], _mean(found[2::2]), _mean(found[3::2]))
-
-
-def _mean(found: Sequence[Curve]) -> Curve:
-    return Curve(found[0].shares, np.mean([curve.probabilities for curve in found], axis=0, dtype=np.float32))
-
-
-def agreement(one: Array, other: Array) -> float:
-    """Spearman's rank correlation of absolute values, in [−1, 1]; not a number where a map is the same everywhere."""
-    from scipy.stats import spearmanr  # half a second, which the list of views should not wait for
-
-    ranked = np.abs(one).ravel(), np.abs(other).ravel()
-    if not all(np.ptp(values) for values in ranked):
-        return float("nan")
-    return float(spearmanr(*ranked).statistic)
 
 
 def _drawn(tested: Faithfulness, agreements: Mapping[str, float], others: list[Method]) -> Figure:
