@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layerscope.backends.base import Backend, Edit, Model
+from layerscope.backends.base import Backend, Capability, Edit, Model
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.fit import fit_images
 from layerscope.drawing.resample import resized
@@ -189,6 +189,15 @@ def test_more_steps_close_the_gap(pytorch: Backend, digits: np.ndarray) -> None:
     assert abs(integrated_gradients(question, start, 2).gap) > abs(found.gap)
 
 
+def test_smooth_gradient_is_the_mean_of_gradients_of_noisy_images(pytorch: Backend, digits: np.ndarray) -> None:
+    image = 0.5 * digits[2]
+    question = Question(compact(pytorch), image, 1)
+    noise = np.random.default_rng(7).standard_normal((5, *image.shape), np.float32)
+    wanted = sum(gradient(replace(question, image=image + 0.1 * each)) for each in noise) / 5
+    assert_close(smooth_gradient(question, 0.1 / image.max(), 5, seed=7), wanted)
+    assert_close(smooth_gradient(question, 0.0, 5), gradient(question))
+
+
 # Both frameworks, and independent oracles
 
 
@@ -341,6 +350,7 @@ def test_masks_are_half_open_and_smooth() -> None:
     assert masks.max() <= 1 + 1e-6
     assert masks.mean() == pytest.approx(0.5, abs=0.02)
     assert np.abs(np.diff(masks, axis=1)).max() <= 7 / 28 + 1e-6
+    assert masks.var(axis=0).max() < 2 * masks.var(axis=0).min(), "cells lie elsewhere in each mask"
     np.testing.assert_array_equal(masks[:9], list(rise_masks((28, 20), 400, 7, seed=0))[:9])
 
 
@@ -363,11 +373,20 @@ def test_deletion_and_insertion_follow_the_ranking(backend: Backend) -> None:
 def test_agreement_is_of_ranks_and_knows_no_sign() -> None:
     rising = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert agreement(rising, -(rising**3)) == pytest.approx(1)
+    assert agreement(np.where(rising > 5, -rising, rising), rising) == pytest.approx(1)
     assert agreement(rising, 11 - rising) == pytest.approx(-1)
     assert np.isnan(agreement(rising, np.ones_like(rising)))
 
 
 # What is shown
+
+
+def test_a_model_that_lacks_gradients_can_still_be_tried(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = Subject(question.model, Pass(question.model, question.image)).at("input")
+    monkeypatch.setattr(question.model, "capabilities", frozenset({Capability.LOGITS}))
+    for name in ("gradient_map", "grad_cam", "trust"):
+        assert registered()[name].unmet(subject) == ("This view needs a model that offers gradients; linear does not.")
+    assert registered()["occlusion"].unmet(subject) is None
 
 
 def drawn(name: str, subject: Subject, **settings: Any) -> dict[str, Any]:
@@ -379,11 +398,15 @@ def drawn(name: str, subject: Subject, **settings: Any) -> dict[str, Any]:
     return dict(figure.to_dict())
 
 
+def decoded(spec: dict[str, str]) -> np.ndarray:
+    """The array in a base64 typed array."""
+    flat = np.frombuffer(base64.b64decode(spec["bdata"]), spec["dtype"])
+    return flat.reshape([int(size) for size in spec["shape"].split(",")]) if "shape" in spec else flat
+
+
 def cells(figure: dict[str, Any]) -> np.ndarray:
     """The numbers of a heat map."""
-    z = figure["data"][0]["z"]
-    flat = np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"])
-    return flat.reshape([int(size) for size in z["shape"].split(",")])
+    return decoded(figure["data"][0]["z"])
 
 
 def remark(figure: dict[str, Any]) -> str:
@@ -492,8 +515,14 @@ def test_trust_tells_areas_and_agreement(question: Question, method: str) -> Non
     start = baseline(question.image, "black")
     found = {name: last(attributions(question, name, "black")) for name in METHODS}
     words = [note["text"] for note in figure["layout"]["annotations"]]
-    for text, curve in zip(words, (deletion, insertion), strict=True):
-        assert f"{curve.__name__} <b>{curve(question, found[method], start, 10).area:.2f}</b> (random " in text
+    orders = np.random.default_rng(0).random((5, *SHAPE[:2]), np.float32)
+    for index, curve in enumerate((deletion, insertion)):
+        tested = curve(question, found[method], start, 10)
+        random = np.mean([curve(question, order, start, 10).probabilities for order in orders], axis=0)
+        np.testing.assert_allclose(decoded(figure["data"][2 + index]["y"]), tested.probabilities, rtol=1e-5)
+        np.testing.assert_allclose(decoded(figure["data"][index]["y"]), random, rtol=1e-5)
+        area = replace(tested, probabilities=random).area
+        assert f"{curve.__name__} <b>{tested.area:.2f}</b> (random {area:.2f};" in words[index]
     others = [other for other in METHODS if other != method]
     agreements = [agreement(found[method], found[other]) for other in others]
     texts = figure["data"][-1]["text"]
@@ -501,8 +530,7 @@ def test_trust_tells_areas_and_agreement(question: Question, method: str) -> Non
     assert [text.split("<b>")[1].replace("−", "-").split("<")[0] for text in texts] == [
         f"{value:.2f}" if value == value else "none: one of the maps is the same everywhere" for value in agreements
     ]
-    bars = figure["data"][-2]["x"]
-    np.testing.assert_allclose(np.frombuffer(base64.b64decode(bars["bdata"]), bars["dtype"]), np.nan_to_num(agreements))
+    np.testing.assert_allclose(decoded(figure["data"][-2]["x"]), np.nan_to_num(agreements), rtol=1e-5)
 
 
 def test_trust_shows_the_curves_before_the_other_methods_are_done(question: Question) -> None:
