@@ -350,7 +350,8 @@ def test_masks_are_half_open_and_smooth() -> None:
     assert masks.max() <= 1 + 1e-6
     assert masks.mean() == pytest.approx(0.5, abs=0.02)
     assert np.abs(np.diff(masks, axis=1)).max() <= 7 / 28 + 1e-6
-    assert masks.var(axis=0).max() < 2 * masks.var(axis=0).min(), "cells lie elsewhere in each mask"
+    spread = masks[:, 4:-4, 4:-4].var(axis=0)
+    assert spread.max() < 2 * spread.min(), "cells lie elsewhere in each mask"
     np.testing.assert_array_equal(masks[:9], list(rise_masks((28, 20), 400, 7, seed=0))[:9])
 
 
