@@ -15,12 +15,16 @@ from .feature_maps import feature_maps
 from .feature_visualisation import feature_visualisation
 from .filter_response import filter_response
 from .filters import filters
+from .grad_cam import grad_cam
+from .gradient_maps import gradient_map
 from .layer_arithmetic import layer_arithmetic
 from .layer_table import layer_table
 from .network_view import network_view
+from .occlusion import occlusion
 from .prediction import prediction
 from .receptive_field import receptive_field
 from .top_images import top_images
+from .trust import trust
 
 GROUP = "layerscope.visualizers"
 BUILT_IN = (
@@ -38,6 +42,10 @@ BUILT_IN = (
     top_images,
     dead_units,
     accuracy,
+    gradient_map,
+    grad_cam,
+    occlusion,
+    trust,
 )
 
 
