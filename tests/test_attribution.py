@@ -512,14 +512,14 @@ def test_occlusion_shows_how_far_it_is(question: Question, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_trust_tells_areas_and_agreement(question: Question, method: str) -> None:
     subject = Subject(question.model, Pass(question.model, question.image), target=2)
-    figure = drawn("trust", subject, method=method, portions=10)
+    figure = drawn("trust", subject, method=method, portions=7)
     start = baseline(question.image, "black")
     found = {name: last(attributions(question, name, "black")) for name in METHODS}
     words = [note["text"] for note in figure["layout"]["annotations"]]
     orders = np.random.default_rng(0).random((5, *SHAPE[:2]), np.float32)
     for index, curve in enumerate((deletion, insertion)):
-        tested = curve(question, found[method], start, 10)
-        random = np.mean([curve(question, order, start, 10).probabilities for order in orders], axis=0)
+        tested = curve(question, found[method], start, 7)
+        random = np.mean([curve(question, order, start, 7).probabilities for order in orders], axis=0)
         np.testing.assert_allclose(decoded(figure["data"][2 + index]["y"]), tested.probabilities, rtol=1e-5)
         np.testing.assert_allclose(decoded(figure["data"][index]["y"]), random, rtol=1e-5)
         area = replace(tested, probabilities=random).area

@@ -17,8 +17,9 @@ from .contract import Subject
 Fill = Literal["black", "white", "mean"]
 """What stands for "nothing there": a black or a white image, or one of the image's mean colour."""
 
-MOST_IMAGES, MOST_MULTIPLY_ADDS = 64, 2 * 10**9
-"""Of one call of the network: about a tenth of a second on one slow core."""
+MOST_IMAGES, MOST_MULTIPLY_ADDS = 16, 2 * 10**9
+"""Of one call of the network: at most about a tenth of a second on one slow core. PyTorch does so few images of a small
+network on one core, which beside a busy browser is several times as fast as waiting for all cores."""
 BACKWARD = 3
 """A gradient costs about as much as three forward passes."""
 
