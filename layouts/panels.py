@@ -136,7 +136,8 @@ def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str)
 
 def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
     """Everything that decides about a figure, but the image."""
-    parts: list[Any] = [visualizer.name, visualizer.defined_in, sorted(panel.settings.items())]
+    module = visualizer.draw.__module__  # another one when a plugin's file changes
+    parts: list[Any] = [visualizer.name, module, sorted(panel.settings.items())]
     parts += [subject.model.backend, subject.model.version, subject.layer and subject.layer.name]
     parts += [subject.unit, subject.position, subject.edits]
     if Need.TARGET in visualizer.needs:
