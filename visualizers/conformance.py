@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from inspect import unwrap
 from itertools import combinations
-from math import ceil, floor
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -172,11 +172,18 @@ class _Trial:
         subjects = [each for each in _subjects(self.entry, self.model) if self.entry.unmet(each) is None]
         if not subjects:
             return Measured(*place, note=f"no layer fits: it needs {self.entry.applies_to.reason}")
+        self._check_ranges()
         for index, subject in enumerate(subjects):
             thorough = index in (0, len(subjects) - 1)
             for settings in _variants(self.entry.controls) if thorough else [NOTHING_SET]:
                 self._attempt(subject, settings, thorough and not settings)
         return Measured(*place, self.figures, self.seconds, self.memory, self.size)
+
+    def _check_ranges(self) -> None:
+        for control in self.entry.controls:
+            if control.range and not (isfinite(control.range.low) and isfinite(control.range.high)):
+                fault = f"Setting {control.name!r} has a range without end; give it bounds that a slider can show."
+                self.faults.setdefault(fault, control.label)
 
     def _attempt(self, subject: Subject, settings: Mapping[str, Any], thorough: bool) -> None:
         """Everything that can be said of one layer and one choice of settings; the first fault ends it."""
@@ -314,8 +321,8 @@ def _variants(controls: Sequence[Control]) -> Iterator[Mapping[str, Any]]:
 
 def _extremes(control: Control) -> Sequence[Any]:
     if control.range:
-        low, high = control.range.low, control.range.high
-        return (ceil(low), floor(high)) if control.type is int else (float(low), float(high))
+        bounds = [bound for bound in (control.range.low, control.range.high) if isfinite(bound)]
+        return [control.type(bound) for bound in bounds]
     ends: Mapping[str, Sequence[Any]] = {
         "switch": (False, True),
         "dropdown": control.options,

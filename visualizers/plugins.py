@@ -106,7 +106,8 @@ def reason_of(error: BaseException, file: Path | None = None) -> str:
     """An error as one sentence, with the file's line that it came from where there is one."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if file and frame.filename == str(file)]
     place = f" (line {lines[-1]} of {file.name})" if file and lines else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}{place}" if words else f"{type(error).__name__}{place}"
 
 
 def _imported(file: Path) -> ModuleType:

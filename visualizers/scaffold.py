@@ -30,7 +30,8 @@ def $name(subject: Subject, settings: Settings) -> Figure:
     """How often each strength of activation occurs in the chosen layer, for your image."""
     counts, edges = np.histogram(subject.activation, settings.bins)
     bars = {"type": "bar", "x": (edges[1:] + edges[:-1]) / 2, "y": counts}
-    return figure([bars], height=220, bargap=0, margin={"l": 40, "r": 8, "t": 8, "b": 24})
+    margin = {"l": 40, "r": 8, "t": 8, "b": 24}
+    return figure([bars], height=220, bargap=0, margin=margin)
 ''')
 
 TEST = Template('''\
@@ -50,7 +51,8 @@ def test_it_keeps_the_contract() -> None:
 
 
 def test_there_are_as_many_bars_as_asked_for() -> None:
-    drawn = $name.draw(example($name), build_settings($name.settings, {"bins": 12}))
+    settings = build_settings($name.settings, {"bins": 12})
+    drawn = $name.draw(example($name), settings)
     assert len(drawn.data[0].y) == 12
 ''')
 
