@@ -106,14 +106,11 @@ def serve(tmp_path: Path) -> Serve:
 
     @contextmanager
     def running(commands: Path) -> Iterator[str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "PYTHON", "XDG"))
-        }
         command = [commands / "layerscope", "serve", "--port", "0"]
         with subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={**kept, "HOME": str(tmp_path)},
+            env={**environment(), "HOME": str(tmp_path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -145,8 +142,14 @@ def opened(browser: Browser) -> Open:
     return browse
 
 
+def environment() -> dict[str, str]:
+    """The variables of this process, without those that lead to packages or data of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "PYTHON", "XDG"))}
+
+
 def run(command: Path, *arguments: str) -> str:
-    return subprocess.run([command, *arguments], cwd=command.parent, capture_output=True, text=True, check=True).stdout
+    where = {"cwd": command.parent, "env": environment()}
+    return subprocess.run([command, *arguments], **where, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_wheel_holds_every_package_its_assets_and_its_weights_and_nothing_else(
@@ -194,7 +197,7 @@ def extended(clone: Path, install: Install) -> Path:
     """The commands of an environment with Layerscope, the example package, and no framework."""
     commands = install("")
     command = [commands / "python", "-m", "pip", "install", "-q", "--no-index", built(clone / EXAMPLE)]
-    installed = subprocess.run(command, cwd=commands, capture_output=True, text=True)
+    installed = subprocess.run(command, cwd=commands, env=environment(), capture_output=True, text=True)
     assert installed.returncode == 0, installed.stderr
     return commands
 

@@ -64,7 +64,7 @@ def softmax(values: Array) -> Array:
 
 def sigmoid(values: Array) -> Array:
     """By way of tanh, which overflows nowhere."""
-    between: Array = np.tanh(values / 2) / 2 + np.float32(0.5)
+    between: Array = np.divide(1 + np.tanh(values / 2), 2, dtype=np.float32)
     return between
 
 
