@@ -6,11 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from layerscope import visualizers
+from layerscope.backends import Backend
+from layerscope.drawing.pipeline import Steps
+from layerscope.layouts.answer import Request, answer
+from layerscope.layouts.pictures import Source
+from layerscope.layouts.services import Services
+from layerscope.layouts.state import Panel, Selected
 from layerscope.visualizers import NoSettings, Subject, Visualizer, VisualizerError, problems, registered, visualizer
 from layerscope.visualizers.plugins import PluginFolder, Problem
 from layerscope.visualizers.registry import BUILT_IN, collect, use_folder
@@ -153,6 +160,24 @@ def test_a_watched_folder_follows_new_changed_and_removed_files(folder: Path) ->
     assert registered() == before
     assert problems() == ()
     assert not [name for name in sys.modules if name.startswith("_layerscope_plugin_mine")]
+
+
+def test_a_changed_view_is_drawn_anew_for_the_same_drawing(folder: Path, pytorch: Backend) -> None:
+    (folder / "mine.py").write_text(view())
+    use_folder(folder, watch=True)
+    services = Services(model="dense", backend="pytorch")
+    panels = [Panel("one", "mine"), Panel("two", "filters", "dense1")]
+    request = Request("dense", "pytorch", Source(), Steps(), Selected(), panels, shown={})
+    first = answer(services, request)["panels"]
+    shown = {name: panel["key"] for name, panel in first.items()}
+    again = answer(services, replace(request, shown=shown))["panels"]
+    assert not any("figure" in panel for panel in again.values())
+    (folder / "mine.py").write_text(view().replace("return Figure()", "return Figure(layout={'height': 77})"))
+    changed = answer(services, replace(request, shown=shown))["panels"]
+    assert changed["one"]["height"] == 77
+    assert "figure" not in changed["two"]
+    (folder / "mine.py").unlink()
+    assert answer(services, request)["panels"]["one"]["withheld"] == "There is no visualizer called 'mine'."
 
 
 def test_only_what_changed_is_read_again(folder: Path) -> None:
