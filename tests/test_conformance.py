@@ -165,6 +165,11 @@ FAULTS = {
         view("return bars(np.zeros(900_000))", ""),
         "Its answer weighs 9.6 MB, and 8 MB is the most; show fewer numbers",
     ),
+    "slow": (
+        "import time\n\n"
+        + view("time.sleep(2.1)\nreturn bars([1])", applies_to="Condition(lambda l: l.name == 'logits', '')"),
+        "It takes longer than 2 s on a tiny network, and the page stops it then; make it a generator",
+    ),
     "an end of a range": (
         CHOICE
         + "count: Annotated[int, Range(0, 9)] = 3\n"
