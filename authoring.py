@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .terminal import print_table, sentences_for, set_up_logging
 
 if TYPE_CHECKING:
-    from .visualizers.conformance import Report
+    from .visualizers.conformance import Measured, Report
 
 
 def add_commands(commands: Any) -> None:
@@ -42,8 +42,9 @@ def _new(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from .backends.base import BackendError
-    from .visualizers.conformance import check, models
+    from .visualizers.conformance import check
     from .visualizers.sources import SourceError, visualizers_in
+    from .visualizers.specimens import models
 
     set_up_logging()
     with sentences_for(BackendError, SourceError):
@@ -57,21 +58,20 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _print(report: "Report") -> None:
     print(f"{report.visualizer.name}: {'FAILED' if report.faults else 'passed'}")
-    rows = [
-        (each.backend, each.network, each.note)
-        if each.note
-        else (
-            each.backend,
-            each.network,
-            f"{each.figures}",
-            f"{1000 * each.seconds:.1f} ms",
-            f"{each.memory / 1e6:.1f} MB",
-            f"{each.size / 1e3:.0f} kB",
-        )
-        for each in report.measured
-    ]
-    print_table(("backend", "network", ">figures", ">slowest", ">memory", ">largest"), rows)
+    rows = [(each.backend, each.network, *_costs(each), each.note) for each in report.measured]
+    print_table(("backend", "network", ">figures", ">slowest", ">memory", ">largest", ""), rows)
     print("".join(f"  {number}. {fault}\n" for number, fault in enumerate(report.faults, 1)), end="")
+
+
+def _costs(each: "Measured") -> tuple[str, ...]:
+    if not each.figures:
+        return "0", "", "", ""
+    return (
+        f"{each.figures}",
+        f"{1000 * each.seconds:.1f} ms",
+        f"{each.memory / 1e6:.1f} MB",
+        f"{each.size / 1e3:.0f} kB",
+    )
 
 
 def _quoted(path: Path) -> str:

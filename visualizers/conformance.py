@@ -8,37 +8,21 @@ import time
 import tracemalloc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from inspect import unwrap
 from itertools import combinations
 from math import isfinite
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from plotly.graph_objects import Figure
-
-from ..backends.base import BackendMissing, Model, read_only
-from ..backends.registry import backend as find_backend
-from ..backends.registry import backends
-from ..datasets.base import Dataset
-from .contract import Frame, Need, Pass, Subject, Visualizer
-from .controls import Control, build_settings
-from .plugins import reason_of
-from .specimens import SPECIMENS
+from ..backends.base import Model, read_only
+from .contract import Need, Pass, Subject, Visualizer
+from .controls import Control
+from .specimens import SPECIMENS, models, subjects
+from .verdict import NOTHING_SET, Fault, drawn
 
 MOST_BYTES = 8_000_000
 """What one answer may weigh when its arrays are typed: more takes the browser seconds."""
 
-NOTHING_SET: Mapping[str, Any] = MappingProxyType({})
-
 PATIENCE = 2.0
 """Seconds after which the page stops a view that gives its figure at once."""
-
-LONGEST = 60.0
-"""Seconds after which a view that gives one frame after the other should have come to an end here."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +63,6 @@ class Report:
     faults: tuple[str, ...]
 
 
-class Fault(Exception):  # noqa: N818
-    """A breach of the contract, in words."""
-
-
 def check(entry: Visualizer, backend: str | None = None) -> Report:
     """Checks a visualizer.
 
@@ -112,50 +92,10 @@ def example(entry: Visualizer, backend: str | None = None) -> Subject:
         BackendError: as `check`.
     """
     for model in models(backend):
-        for subject in _subjects(entry, model):
+        for subject in subjects(entry, model):
             if entry.unmet(subject) is None:
                 return subject
     raise LookupError(f"{entry.name} applies to no layer of {', '.join(each.name for each in SPECIMENS)}.")
-
-
-def models(backend: str | None = None) -> tuple[Model, ...]:
-    """The small networks, in one backend or in each that is installed.
-
-    Raises:
-        BackendError: there is no such backend, or none is installed.
-    """
-    wanted = [find_backend(backend)] if backend else backends()
-    usable = [each.name for each in wanted if each.missing is None]
-    if not usable:
-        raise BackendMissing(" ".join(f"{each.missing}" for each in wanted))
-    return tuple(model for name in usable for model in _built(name))
-
-
-@cache
-def _built(backend: str) -> tuple[Model, ...]:
-    found = find_backend(backend)
-    found.start()
-    return tuple(found.build(architecture, seed=1) for architecture in SPECIMENS)
-
-
-def _subjects(entry: Visualizer, model: Model) -> Iterator[Subject]:
-    """All that can be chosen, at every layer that the visualizer applies to."""
-    random = np.random.default_rng(2)
-    image = read_only(random.random(model.input_shape, dtype=np.float32))
-    everything = Subject(model, Pass(model, image), label=0, target=1, dataset=_dataset(model))
-    for layer in model.layers:
-        if Need.LAYER not in entry.needs or entry.applies_to(layer):
-            yield everything.at(layer.name, layer.units - 1, (0, 0) if layer.is_spatial else None)
-
-
-@cache
-def _dataset(model: Model) -> Dataset:
-    """Random images of another size than the model's, as real ones may be."""
-    random = np.random.default_rng(3)
-    count, labels = 12, np.arange(12) % len(model.classes)
-    images = random.integers(0, 256, (count, 9, 7, model.input_shape[2]), dtype=np.uint8)
-    words = {"name": "noise", "title": "Noise", "source": "Drawn at random.", "checksum": "noise"}
-    return Dataset(images=images, labels=labels.astype(np.int64), classes=model.classes, **words)
 
 
 class _Trial:
@@ -172,12 +112,12 @@ class _Trial:
         lacking = self.entry.capabilities - self.model.capabilities
         if lacking:
             return Measured(*place, note=f"has no {', no '.join(sorted(each.value for each in lacking))}")
-        subjects = [each for each in _subjects(self.entry, self.model) if self.entry.unmet(each) is None]
-        if not subjects:
+        fitting = [each for each in subjects(self.entry, self.model) if self.entry.unmet(each) is None]
+        if not fitting:
             return Measured(*place, note=f"no layer fits: it needs {self.entry.applies_to.reason}")
         self._check_ranges()
-        for index, subject in enumerate(subjects):
-            thorough = index in (0, len(subjects) - 1)
+        for index, subject in enumerate(fitting):
+            thorough = index in (0, len(fitting) - 1)
             for settings in _variants(self.entry.controls) if thorough else [NOTHING_SET]:
                 self._attempt(subject, settings, thorough and not settings)
         return Measured(*place, self.figures, self.seconds, self.memory, self.size)
@@ -210,7 +150,7 @@ class _Trial:
         self.seconds = max(self.seconds, seconds)
         if seconds > PATIENCE and not self.entry.on_request:
             raise Fault(
-                f"It takes longer than {PATIENCE:.0f} s on a tiny network, and the page stops it then; make it a "
+                f"It takes longer than {PATIENCE:g} s on a tiny network, and the page stops it then; make it a "
                 "generator that yields Frame(figure, share), which runs on request."
             )
         self.figures += 1
@@ -227,17 +167,7 @@ class _Trial:
         return self._draw(subject, settings), time.perf_counter() - start
 
     def _draw(self, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET) -> str:
-        """One figure as JSON text, the last one where there are several; checked for what any figure must be."""
-        before = _fingerprint(subject)
-        try:
-            figure = _figure(self.entry.draw(subject, build_settings(self.entry.settings, settings)))
-        except Fault:
-            raise
-        except Exception as error:
-            raise _failed(error, self.entry, settings) from error
-        if _fingerprint(subject) != before:
-            raise Fault("It changes the arrays that it is given; work on a copy: array.copy().")
-        return _valid(figure)
+        return drawn(self.entry, subject, settings)
 
     def _works(self, subject: Subject) -> bool:
         try:
@@ -343,59 +273,3 @@ def _extremes(control: Control) -> Sequence[Any]:
         "text": ("", "½ <b>&"),
     }
     return ends[control.kind]
-
-
-def _figure(drawn: object) -> Figure:
-    """What was returned, or the last of what was yielded."""
-    if isinstance(drawn, Figure):
-        return drawn
-    if not isinstance(drawn, Iterator):
-        raise Fault(f"It returns {_article(drawn)}; return a plotly Figure, or yield Frame(figure, share).")
-    last, share, end = None, 0.0, time.monotonic() + LONGEST
-    for frame in drawn:
-        if not isinstance(frame, Frame):
-            raise Fault(f"It yields {_article(frame)}; yield Frame(figure, share).")
-        if not share <= frame.share <= 1:
-            raise Fault(f"A frame's share grows from 0 to 1. Received: {frame.share:.3g} after {share:.3g}")
-        if time.monotonic() > end:
-            raise Fault(
-                f"After {LONGEST:.0f} s on a tiny network it has not come to an end; do less, or offer a setting."
-            )
-        last, share = frame.figure or last, frame.share
-    if last is None:
-        raise Fault("It yields no figure; the last frame should hold one.")
-    if not isinstance(last, Figure):
-        raise Fault(f"The figure of a frame is {_article(last)}; it should be a plotly Figure.")
-    return last
-
-
-def _valid(figure: Figure) -> str:
-    """The figure as JSON text, if Plotly takes it."""
-    try:
-        Figure(figure.to_dict())
-        return str(figure.to_json())
-    except (ValueError, TypeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise Fault(f"Plotly refuses its figure: {' '.join(lines[:3])}") from error
-
-
-def _failed(error: Exception, entry: Visualizer, settings: Mapping[str, Any]) -> Fault:
-    code = getattr(unwrap(entry.draw), "__code__", None)
-    reason = reason_of(error, Path(code.co_filename) if code else None)
-    if isinstance(error, ValueError) and "read-only" in str(error):
-        return Fault(f"It writes into an array that it is given; work on a copy: array.copy(). ({reason})")
-    endless = [each for each in entry.controls if each.name in settings and each.kind == "number"]
-    bound = f"; bound {endless[0].name}: Annotated[{endless[0].type.__name__}, Range(low, high)]" if endless else ""
-    return Fault(f"It fails: {reason}{bound}")
-
-
-def _fingerprint(subject: Subject) -> tuple[bytes, ...]:
-    """The bytes that the visualizer is given; a write around the read-only flag shows in them."""
-    arrays: list[NDArray[Any]] = [] if subject.forward is None else [subject.image, *subject.activations.values()]
-    arrays += [] if subject.dataset is None else [subject.dataset.images, subject.dataset.labels]
-    weights = [array for layer in subject.model.layers for array in subject.model.weights(layer.name).values()]
-    return tuple(array.tobytes() for array in [*arrays, *weights])
-
-
-def _article(value: object) -> str:
-    return "nothing" if value is None else f"an object of type {type(value).__name__}"

@@ -1,5 +1,14 @@
-"""Three tiny networks that between them have what a view may meet: what the conformance suite draws."""
+"""What the conformance suite draws: three tiny networks that between them have what a view may meet, and subjects."""
 
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from ..backends.base import BackendMissing, Model, read_only
+from ..backends.registry import backend as find_backend
+from ..backends.registry import backends
+from ..datasets.base import Dataset
 from ..models.architecture import (
     Activation,
     Add,
@@ -16,6 +25,7 @@ from ..models.architecture import (
     Layer,
     MaxPool2D,
 )
+from .contract import Need, Pass, Subject, Visualizer
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -64,3 +74,43 @@ SPECIMENS = (
         Activation(name="dense_relu", function="relu"),
     ),
 )
+
+
+def models(backend: str | None = None) -> tuple[Model, ...]:
+    """The small networks, in one backend or in each that is installed.
+
+    Raises:
+        BackendError: there is no such backend, or none is installed.
+    """
+    wanted = [find_backend(backend)] if backend else backends()
+    usable = [each.name for each in wanted if each.missing is None]
+    if not usable:
+        raise BackendMissing(" ".join(f"{each.missing}" for each in wanted))
+    return tuple(model for name in usable for model in _built(name))
+
+
+@cache
+def _built(backend: str) -> tuple[Model, ...]:
+    found = find_backend(backend)
+    found.start()
+    return tuple(found.build(architecture, seed=1) for architecture in SPECIMENS)
+
+
+def subjects(entry: Visualizer, model: Model) -> Iterator[Subject]:
+    """All that can be chosen on the page, at every layer of a network that the visualizer applies to."""
+    random = np.random.default_rng(2)
+    image = read_only(random.random(model.input_shape, dtype=np.float32))
+    everything = Subject(model, Pass(model, image), label=0, target=1, dataset=_dataset(model))
+    for layer in model.layers:
+        if Need.LAYER not in entry.needs or entry.applies_to(layer):
+            yield everything.at(layer.name, layer.units - 1, (0, 0) if layer.is_spatial else None)
+
+
+@cache
+def _dataset(model: Model) -> Dataset:
+    """Random images of another size than the model's, as real ones may be."""
+    random = np.random.default_rng(3)
+    count, labels = 12, np.arange(12) % len(model.classes)
+    images = random.integers(0, 256, (count, 9, 7, model.input_shape[2]), dtype=np.uint8)
+    words = {"name": "noise", "title": "Noise", "source": "Drawn at random.", "checksum": "noise"}
+    return Dataset(images=images, labels=labels.astype(np.int64), classes=model.classes, **words)
