@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
     """Adds the commands to the parser's."""
     words = "begin a view of your own: one file, and a test beside it"
     new = commands.add_parser("new-visualizer", help=words, description=f"{words.capitalize()}.")
-    new.add_argument("name", metavar="NAME", help="the name of the function, such as dead_units")
+    new.add_argument("name", metavar="NAME", help="the name of the function, such as quiet_units")
     new.add_argument("--to", type=Path, default=Path(), metavar="FOLDER", help="where to put them (default: here)")
     new.set_defaults(run=_new)
     words = "run views on small networks, and say what to change where they break the contract"

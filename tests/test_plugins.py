@@ -310,13 +310,13 @@ def test_without_debug_the_page_stays_what_it_was(serve: Serve, folder: Path) ->
 
 @pytest.mark.slow
 def test_a_new_visualizer_works_at_once(run: Run, tmp_path: Path) -> None:
-    result = run("new-visualizer", "dead_units", "--to", "my views")
+    result = run("new-visualizer", "quiet_units", "--to", "my views")
     assert result.returncode == 0, result.stderr
     assert "layerscope serve --plugins 'my views' --debug" in result.stdout
-    assert "layerscope check 'my views/dead_units.py'" in result.stdout
+    assert "layerscope check 'my views/quiet_units.py'" in result.stdout
     listed = run("visualizers", "--plugins", "my views").stdout
-    assert re.search(r"^ +dead_units +Dead units +a layer, an image *$", listed, re.M)
-    written = tmp_path / "my views" / "dead_units.py"
+    assert re.search(r"^ +quiet_units +Quiet units +a layer, an image *$", listed, re.M)
+    written = tmp_path / "my views" / "quiet_units.py"
     assert len(written.read_text().splitlines()) <= 25
     assert run("check", written, "--backend", "pytorch").returncode == 0
     tools = Path(sys.executable).parent
@@ -328,7 +328,7 @@ def test_a_new_visualizer_works_at_once(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("dead-units", "A view's name is a Python name, such as dead_units. Received: dead-units"),
+        ("quiet-units", "A view's name is a Python name, such as quiet_units. Received: quiet-units"),
         ("class", "A view's name is a Python name"),
         ("../up", "A view's name is a Python name"),
         ("_hidden", "Files that begin with _ or test_ are no plugins"),

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import numpy as np
 from layerscope.visualizers import Help, Need, Range, Subject, visualizer
+from layerscope.visualizers.colours import FAINT
 from layerscope.visualizers.figures import figure
 from plotly.graph_objects import Figure
 
@@ -30,8 +31,8 @@ def $name(subject: Subject, settings: Settings) -> Figure:
     """How often each strength of activation occurs in the chosen layer, for your image."""
     counts, edges = np.histogram(subject.activation, settings.bins)
     bars = {"type": "bar", "x": (edges[1:] + edges[:-1]) / 2, "y": counts}
-    margin = {"l": 40, "r": 8, "t": 8, "b": 24}
-    return figure([bars], height=220, bargap=0, margin=margin)
+    margin, grid = {"l": 40, "r": 8, "t": 8, "b": 24}, {"gridcolor": FAINT}
+    return figure([bars], height=220, bargap=0, margin=margin, yaxis=grid)
 ''')
 
 TEST = Template('''\
@@ -92,7 +93,7 @@ def write(name: str, folder: Path) -> tuple[Path, Path]:
 
 def _check(name: str) -> None:
     if not name.isidentifier() or iskeyword(name):
-        raise ScaffoldError(f"A view's name is a Python name, such as dead_units. Received: {name}")
+        raise ScaffoldError(f"A view's name is a Python name, such as quiet_units. Received: {name}")
     if name.startswith(("_", "test_")) or name == "conftest":
         raise ScaffoldError(f"Files that begin with _ or test_ are no plugins; choose another name. Received: {name}")
     if name in registered():
