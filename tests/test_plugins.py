@@ -11,10 +11,13 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from dash import html
+from dash.development.base_component import Component
 from layerscope import visualizers
 from layerscope.backends import Backend
 from layerscope.drawing.pipeline import Steps
 from layerscope.layouts.answer import Request, answer
+from layerscope.layouts.page import page
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import Panel, Selected
@@ -292,10 +295,26 @@ def test_with_debug_a_change_takes_effect_at_the_next_request(serve: Serve, fold
         assert '"Before"' in layout(address)
         (folder / "mine.py").write_text(view(title="Behind"))
         (folder / "broken.py").write_text("1 / 0")
-        page = layout(address)
-        assert '"Behind"' in page
-        assert '"Before"' not in page
-        assert "ZeroDivisionError: division by zero (line 1 of broken.py)" in page
+        changed = layout(address)
+        assert '"Behind"' in changed
+        assert '"Before"' not in changed
+        assert "ZeroDivisionError: division by zero (line 1 of broken.py)" in changed
+
+
+def test_the_page_names_what_was_left_out_and_nothing_when_there_is_nothing(folder: Path) -> None:
+    def left_out() -> Component:
+        whole = page(Services(model="cnn", backend="pytorch"))
+        (found,) = [part for part in whole._traverse() if getattr(part, "className", None) == "plugins-left-out"]
+        assert isinstance(found, Component)
+        return found
+
+    assert left_out().hidden
+    (folder / "broken.py").write_text("1 / 0")
+    use_folder(folder)
+    section = left_out()
+    assert not section.hidden
+    words = [part.children for part in section._traverse() if isinstance(part, html.Dt | html.Dd)]
+    assert words == ["broken.py", "ZeroDivisionError: division by zero (line 1 of broken.py)"]
 
 
 def test_without_debug_the_page_stays_what_it_was(serve: Serve, folder: Path) -> None:
@@ -303,9 +322,9 @@ def test_without_debug_the_page_stays_what_it_was(serve: Serve, folder: Path) ->
     (folder / "broken.py").write_text("1 / 0")
     with serve("--plugins", folder) as address:
         (folder / "mine.py").write_text(view(title="Behind"))
-        page = layout(address)
-        assert '"Before"' in page
-        assert "broken.py" in page
+        kept = layout(address)
+        assert '"Before"' in kept
+        assert "broken.py" in kept
 
 
 @pytest.mark.slow
