@@ -85,9 +85,16 @@ GOOD = {
     "target": view("return bars([subject.target_class])", "Need.IMAGE, Need.TARGET"),
     "dataset": view("return bars(np.bincount(subject.dataset.labels))", "Need.DATASET"),
     "gradients": view(
-        "return bars(subject.model.gradients(subject.image[None], 0, ['input'])['input'].ravel())",
+        "of = ['input']\n"
+        "return bars(subject.model.gradients(subject.image[None], 0, of, subject.edits)['input'].ravel())",
         "Need.IMAGE",
         capabilities="{Capability.GRADIENTS}",
+    ),
+    "with and without the edits": view(
+        "image = subject.image[None]\n"
+        "both = subject.model.logits(image), subject.model.logits(image, edits=subject.edits)\n"
+        "return bars((both[0] - both[1])[0])",
+        "Need.IMAGE",
     ),
     "a unit where there is one": view("return bars([subject.unit or 0])", "Need.LAYER"),
     "a bounded setting": CHOICE
@@ -163,6 +170,10 @@ FAULTS = {
     "dataset in secret": (
         view("return bars([0] if subject.dataset is None else subject.dataset.labels)"),
         "Its figure depends on labelled images: add Need.DATASET",
+    ),
+    "without the edits": (
+        view("return bars(subject.model.probabilities(subject.image[None])[0])", "Need.IMAGE"),
+        "It asks the model without the edits, so that muted units speak in it; pass them on: edits=subject.edits.",
     ),
     "heavy": (
         view("return bars(np.zeros(900_000))", ""),

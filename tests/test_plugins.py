@@ -106,6 +106,14 @@ def test_every_file_of_the_folder_is_read_and_what_it_imports_does_not_count(fol
     assert not list(folder.glob("__pycache__"))
 
 
+def test_annotations_may_be_text(folder: Path) -> None:
+    code = view().replace("@visualizer", "@dataclass(frozen=True)\nclass Own:\n    bins: int = 3\n\n@visualizer")
+    (folder / "mine.py").write_text("from __future__ import annotations\n" + code.replace("NoSettings)", "Own)"))
+    use_folder(folder)
+    assert problems() == ()
+    assert [control.name for control in registered()["mine"].controls] == ["bins"]
+
+
 ODD = "@dataclass(frozen=True)\nclass Odd:\n    when: complex = 1j\n\n@visualizer"
 TAKEN = "Two visualizers are called 'prediction', in layerscope.visualizers.prediction and in "
 BROKEN = {

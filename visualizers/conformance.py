@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
-from ..backends.base import Model, read_only
+from ..backends.base import Edit, Model, read_only
 from .contract import Need, Pass, Subject, Visualizer
 from .controls import Control
 from .specimens import SPECIMENS, models, subjects
-from .verdict import NOTHING_SET, Fault, drawn
+from .verdict import NOTHING_SET, Fault, Listening, drawn
 
 MOST_BYTES = 8_000_000
 """What one answer may weigh when its arrays are typed: more takes the browser seconds."""
@@ -138,6 +138,7 @@ class _Trial:
                 self._check_target(subject)
                 self._check_declared(subject)
                 self._check_followed(subject, first)
+                self._check_edits(subject)
         except Fault as fault:
             chosen = "".join(f", {name}={value!r}" for name, value in settings.items())
             layer = f", layer {subject.layer.name}" if subject.layer else ""
@@ -220,6 +221,18 @@ class _Trial:
                     f"Its figure depends on {need.value}: add Need.{need.name} to its needs, or the page does not draw "
                     "it again when that changes."
                 )
+
+    def _check_edits(self, subject: Subject) -> None:
+        """That units which are muted stay so in the passes that it asks for itself."""
+        listening = Listening(self.model)
+        edits = (Edit(self.model.layers[0].name, 0),)
+        forward = Pass(self.model, subject.image, edits)
+        self._draw(replace(subject, model=cast(Model, listening), forward=forward, edits=edits))
+        if listening.passes and not any(listening.passes):
+            raise Fault(
+                "It asks the model without the edits, so that muted units speak in it; pass them on: "
+                "edits=subject.edits."
+            )
 
 
 FIELDS: Mapping[Need, tuple[str, ...]] = {

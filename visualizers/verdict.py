@@ -1,8 +1,8 @@
 """One drawing of a visualizer, checked for what every drawing must be."""
 
 import time
-from collections.abc import Iterator, Mapping
-from inspect import unwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature, unwrap
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
+from ..backends.base import Edit, Model
 from .contract import Frame, Subject, Visualizer
 from .controls import build_settings
 from .plugins import reason_of
@@ -22,6 +23,29 @@ LONGEST = 60.0
 
 class Fault(Exception):  # noqa: N818
     """A breach of the contract, in words."""
+
+
+class Listening:
+    """A model that notes which edits it was asked with.
+
+    Attributes:
+        passes: the edits of each pass that was asked for.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.passes: list[Sequence[Edit]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._model, name)
+        return self._noting(found) if name in {"trace", "logits", "probabilities", "gradients"} else found
+
+    def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            self.passes.append(signature(method).bind(*arguments, **named).arguments.get("edits", ()))
+            return method(*arguments, **named)
+
+        return noted
 
 
 def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET) -> str:
