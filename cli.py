@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from . import __version__, authoring
 from .models.bundled import BUNDLED, DEFAULT
 from .terminal import print_table, sentences_for, set_up_logging
 
@@ -43,10 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_evaluate(commands)
     _add_download(commands)
+    _add_visualizers(commands)
+    authoring.add_commands(commands)
     for name, run, words in (
         ("models", _models, "list the bundled networks"),
         ("backends", _backends, "list the frameworks, and how to install what is missing"),
-        ("visualizers", _visualizers, "list the views, and plugins that could not be taken"),
     ):
         commands.add_parser(name, help=words, description=f"{words.capitalize()}.").set_defaults(run=run)
     return parser
@@ -64,8 +65,11 @@ def _add_serve(commands: Any) -> None:
     )
     serve.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
     _add_data(serve)
+    _add_plugins(serve)
     serve.add_argument("--home", type=Path, metavar="DIR", help="where runs and the log go (default: your data folder)")
-    serve.add_argument("--debug", action="store_true", help="log more, and show where a fault came from")
+    serve.add_argument(
+        "--debug", action="store_true", help="log more, show where a fault came from, and follow changes of plugins"
+    )
     serve.set_defaults(run=_serve)
 
 
@@ -89,6 +93,23 @@ def _add_download(commands: Any) -> None:
     download.add_argument("--to", type=Path, metavar="DIR", help="folder to put it into (default: your cache)")
     download.add_argument("--mirror", action="append", metavar="URL", help="where to fetch it from; may be repeated")
     download.set_defaults(run=_download)
+
+
+def _add_visualizers(commands: Any) -> None:
+    words = "list the views, and plugins that could not be taken"
+    visualizers = commands.add_parser("visualizers", help=words, description=f"{words.capitalize()}.")
+    _add_plugins(visualizers)
+    visualizers.set_defaults(run=_visualizers)
+
+
+def _add_plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plugins",
+        type=Path,
+        default=os.environ.get("LAYERSCOPE_PLUGINS") or None,
+        metavar="FOLDER",
+        help="folder of Python files with views of your own (default: LAYERSCOPE_PLUGINS)",
+    )
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -126,8 +147,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .backends.opening import unknown
     from .backends.registry import backend
     from .server import ServeError, serve
+    from .visualizers.contract import VisualizerError
+    from .visualizers.registry import use_folder
 
-    with sentences_for(BackendError, ServeError):
+    with sentences_for(BackendError, ServeError, VisualizerError):
+        use_folder(arguments.plugins, watch=arguments.debug)
         if arguments.backend:
             backend(arguments.backend)
         if not (arguments.model in BUNDLED or ":" in arguments.model or Path(arguments.model).is_file()):
@@ -166,9 +190,12 @@ def _backends(arguments: argparse.Namespace) -> int:
 
 
 def _visualizers(arguments: argparse.Namespace) -> int:
-    from .visualizers.registry import problems, registered
+    from .visualizers.contract import VisualizerError
+    from .visualizers.registry import problems, registered, use_folder
 
     set_up_logging()
+    with sentences_for(VisualizerError):
+        use_folder(arguments.plugins)
     rows = [
         (name, entry.title, ", ".join(sorted(need.value for need in entry.needs)))
         for name, entry in registered().items()

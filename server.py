@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from dash import Dash
@@ -39,7 +40,7 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
         suppress_callback_exceptions=True,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.layout = page(services)
+    app.layout = partial(page, services)  # a page that is loaded again knows the plugins of that moment
     register(app, services)
     register_routes(app, services)
     return app

@@ -210,7 +210,9 @@ def _register_panels(app: Dash, services: Services) -> None:
         if not (ctx.triggered_id and any(entry["value"] for entry in ctx.triggered)):
             raise PreventUpdate
         panel = next(Panel.of(entry) for entry in current["panels"] if entry["id"] == ctx.triggered_id["panel"])
-        visualizer = services.visualizers[panel.visualizer]
+        visualizer = services.visualizers.get(panel.visualizer)
+        if visualizer is None:  # its plugin has just been removed, which the panel says
+            raise PreventUpdate
         return explanation(visualizer) if ctx.triggered_id["type"] == "help" else settings(panel, visualizer)
 
     @app.callback(

@@ -10,6 +10,7 @@ from dash import dcc, html
 from ..backends.base import Backend
 from ..drawing.strokes import BRUSH
 from ..drawing.uploads import LARGEST_FILE
+from ..visualizers.registry import problems
 from . import ids
 from .pictures import data_url
 from .services import Services
@@ -56,7 +57,12 @@ def page(services: Services) -> Any:
                 [
                     html.Div([_drawing(), _answer(), _pipeline()], className="column"),
                     html.Div(
-                        [_grid_header(services), _selection(), html.Div(id=ids.GRID, className="grid")],
+                        [
+                            _grid_header(services),
+                            _selection(),
+                            html.Div(id=ids.GRID, className="grid"),
+                            _plugins_left_out(),
+                        ],
                         className="panels",
                         tabIndex="-1",  # where skipping leads
                     ),
@@ -358,4 +364,14 @@ def _grid_header(services: Services) -> Any:
             ),
         ],
         className="grid-header",
+    )
+
+
+def _plugins_left_out() -> Any:
+    found = [(html.Dt(problem.name), html.Dd(problem.reason)) for problem in problems()]
+    return html.Section(
+        [html.H2("Plugins left out"), html.Dl([part for pair in found for part in pair])],
+        className="plugins-left-out",
+        hidden=not found,
+        **{"aria-label": "Plugins left out"},
     )

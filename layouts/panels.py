@@ -69,11 +69,12 @@ def digest(*parts: str | bytes) -> str:
 
 
 def _part(services: Services, panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]) -> Data:
-    if panel.visualizer not in services.visualizers:
+    visualizer = services.visualizers.get(panel.visualizer)
+    if visualizer is None:
         return _withheld(f"There is no visualizer called {panel.visualizer!r}.")
     if panel.layer is not None and panel.layer not in [layer.name for layer in subject.model.layers]:
         return _withheld(f"{subject.model.name} has no layer {panel.layer!r}; choose another one above.")
-    visualizer, subject = services.visualizers[panel.visualizer], _at_its_layer(panel, subject)
+    subject = _at_its_layer(panel, subject)
     reason = visualizer.unmet(subject)
     if reason and Need.IMAGE in visualizer.needs and subject.forward is None and not visualizer.on_request:
         return _rehearsed(services, visualizer, panel, subject, reason, shown)
@@ -136,7 +137,8 @@ def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str)
 
 def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
     """Everything that decides about a figure, but the image."""
-    parts: list[Any] = [visualizer.name, visualizer.defined_in, sorted(panel.settings.items())]
+    module = visualizer.draw.__module__  # another one when a plugin's file changes
+    parts: list[Any] = [visualizer.name, module, sorted(panel.settings.items())]
     parts += [subject.model.backend, subject.model.version, subject.layer and subject.layer.name]
     parts += [subject.unit, subject.position, subject.edits]
     if Need.TARGET in visualizer.needs:

@@ -51,9 +51,9 @@ class Services:
         """The opened models; of sources that name code or files, only the server's own is opened."""
         return ModelPool(trusted=[self.model])
 
-    @cached_property
+    @property
     def visualizers(self) -> Mapping[str, Visualizer]:
-        """Every registered visualizer by name."""
+        """Every registered visualizer by name, as of now."""
         return registered()
 
     @cached_property

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import Panel, Selected
 from layerscope.visualizers.contract import NoSettings, Subject, visualizer
+from layerscope.visualizers.registry import register
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
@@ -229,9 +229,9 @@ def faulty(subject: Subject, settings: FaultySettings) -> Figure:
 
 
 def test_a_visualizer_that_fails_does_so_in_its_own_panel(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
-    own = Services(model="cnn-compact", backend="pytorch")
-    own.__dict__["visualizers"] = MappingProxyType({**own.visualizers, "faulty": faulty})
-    given = ask(DRAWN, Panel("a", "faulty"), Panel("b", "filters", "conv1"), by=own)
+    undo = register(faulty)
+    given = ask(DRAWN, Panel("a", "faulty"), Panel("b", "filters", "conv1"))
+    undo()
     assert given["panels"]["a"]["withheld"] == "This view failed: ZeroDivisionError: by nothing"
     assert "figure" in given["panels"]["b"]
     assert [record.message for record in caplog.records if record.exc_info] == ["The visualizer faulty failed"]
@@ -259,11 +259,10 @@ def test_a_fault_of_the_whole_page_is_one_sentence(
 
 
 def test_a_fault_that_nobody_thought_of_is_one_sentence_and_its_traceback_is_logged(
-    ask: Ask, caplog: pytest.LogCaptureFixture
+    ask: Ask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = Services(model="cnn-compact", backend="pytorch")
-    own.__dict__["visualizers"] = None
-    given = ask(DRAWN, Panel("a", "filters"), by=own)
+    monkeypatch.setattr(Services, "visualizers", None)
+    given = ask(DRAWN, Panel("a", "filters"))
     assert given["fault"].startswith("Layerscope failed (TypeError: ")
     assert given["fault"].endswith("; its log says more.")
     assert caplog.records[-1].exc_info

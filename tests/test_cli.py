@@ -45,7 +45,7 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -
 def test_help_names_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in ("serve", "models", "backends", "visualizers", "evaluate", "download"):
+    for command in ("serve", "models", "backends", "visualizers", "new-visualizer", "check", "evaluate", "download"):
         assert re.search(rf"^ +{command} ", result.stdout, re.M), result.stdout
 
 

@@ -15,8 +15,9 @@ def document(request: pytest.FixtureRequest) -> Path:
 
 
 def test_code_in_documents_runs(document: Path) -> None:
+    names = {"__name__": "example"}  # what one block defines, the next may use
     for code in re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S):
-        exec(compile(code, str(document), "exec"), {"__name__": "example"})
+        exec(compile(code, str(document), "exec"), names)
 
 
 def test_links_lead_somewhere(document: Path) -> None:

@@ -24,6 +24,8 @@ from playwright.sync_api import Browser, Page, expect
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
+EXAMPLE = Path("examples/layerscope-example")
+
 USED_BY_PLOTLY = {"orjson"}
 """Packages that Plotly imports where it finds them, to answer sooner."""
 
@@ -43,16 +45,27 @@ def files() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built in a folder that does not bear the package's name."""
+def clone(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's files in a folder that does not bear the package's name."""
     source = tmp_path_factory.mktemp("a clone")
     for file in files:
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, source / file)
+    return source
+
+
+def built(source: Path) -> Path:
+    """The wheel of a project."""
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist"]
-    built = subprocess.run(command, cwd=source, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout + built.stderr
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     return next((source / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(clone: Path) -> Path:
+    """Layerscope's wheel."""
+    return built(clone)
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +106,11 @@ def serve(tmp_path: Path) -> Serve:
 
     @contextmanager
     def running(commands: Path) -> Iterator[str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "PYTHON", "XDG"))
-        }
         command = [commands / "layerscope", "serve", "--port", "0"]
         with subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={**kept, "HOME": str(tmp_path)},
+            env={**environment(), "HOME": str(tmp_path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -132,8 +142,14 @@ def opened(browser: Browser) -> Open:
     return browse
 
 
+def environment() -> dict[str, str]:
+    """The variables of this process, without those that lead to packages or data of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LAYERSCOPE", "PYTHON", "XDG"))}
+
+
 def run(command: Path, *arguments: str) -> str:
-    return subprocess.run([command, *arguments], cwd=command.parent, capture_output=True, text=True, check=True).stdout
+    where = {"cwd": command.parent, "env": environment()}
+    return subprocess.run([command, *arguments], **where, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_wheel_holds_every_package_its_assets_and_its_weights_and_nothing_else(
@@ -141,7 +157,7 @@ def test_the_wheel_holds_every_package_its_assets_and_its_weights_and_nothing_el
 ) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {Path(name) for name in archive.namelist() if ".dist-info/" not in name}
-    packages = {file.parent for file in files if file.name == "__init__.py"}
+    packages = {file.parent for file in files if file.name == "__init__.py" and EXAMPLE not in file.parents}
     expected = {file for file in files if file.suffix == ".py" and file.parent in packages}
     expected |= {file for file in files if Path("layouts/assets") in file.parents}
     expected |= {Path("models/pretrained") / f"{name}.safetensors" for name in BUNDLED}
@@ -176,13 +192,43 @@ def test_one_framework_is_enough(install: Install, serve: Serve, opened: Open) -
         assert page.get_by_text("layerscope[torch]").count() == 0
 
 
+@pytest.fixture(scope="module")
+def extended(clone: Path, install: Install) -> Path:
+    """The commands of an environment with Layerscope, the example package, and no framework."""
+    commands = install("")
+    command = [commands / "python", "-m", "pip", "install", "-q", "--no-index", built(clone / EXAMPLE)]
+    installed = subprocess.run(command, cwd=commands, env=environment(), capture_output=True, text=True)
+    assert installed.returncode == 0, installed.stderr
+    return commands
+
+
+def test_a_package_from_outside_adds_a_view_and_a_backend(extended: Path) -> None:
+    views = run(extended / "layerscope", "visualizers")
+    assert re.search(r"^ +activation_histogram +Histogram of activations +a layer, an image *$", views, re.M)
+    assert re.search(r"^ +numpy +NumPy +installed *$", run(extended / "layerscope", "backends"), re.M)
+
+
+def test_a_view_from_outside_is_checked_on_a_backend_from_outside(extended: Path) -> None:
+    printed = run(extended / "layerscope", "check", "layerscope_example")
+    assert "activation_histogram: passed" in printed
+    assert re.search(r"^ +numpy +tiny-branches +\d+ ", printed, re.M), printed
+
+
+def test_a_backend_from_outside_reads_digits_as_well_as_ours(extended: Path, data_dir: Path) -> None:
+    printed = run(
+        extended / "layerscope", "evaluate", "cnn-compact", "--backend", "numpy", "--data", str(data_dir),
+        "--fail-under", "0.99",
+    )  # fmt: skip
+    assert re.search(r"MNIST test images +10,000 +99\.55%", printed), printed
+
+
 def test_the_package_declares_what_it_imports_and_nothing_else(files: list[Path]) -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     listed = config["options"]["install_requires"] + config["options.extras_require"]["all"]
     declared = {canonicalize_name(Requirement(line).name) for line in listed.split("\n") if line}
     providers = packages_distributions()
-    packages = {file.parent for file in files if file.name == "__init__.py"}
+    packages = {file.parent for file in files if file.name == "__init__.py" and EXAMPLE not in file.parents}
     imported = {
         canonicalize_name(providers[name][0])
         for file in files

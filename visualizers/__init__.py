@@ -7,7 +7,8 @@
 
 from .contract import Condition, Frame, Need, NoSettings, Pass, Subject, Visualizer, VisualizerError, visualizer
 from .controls import Control, Help, Range, SettingError, build_settings, controls_of
-from .registry import Problem, problems, registered
+from .plugins import Problem
+from .registry import problems, register, registered
 from .selection import Selected, selection_of
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "build_settings",
     "controls_of",
     "problems",
+    "register",
     "registered",
     "selection_of",
     "visualizer",

@@ -1,0 +1,1 @@
+"""A view and a backend for Layerscope, found through the entry points in `pyproject.toml`."""

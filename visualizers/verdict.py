@@ -1,0 +1,127 @@
+"""One drawing of a visualizer, checked for what every drawing must be."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature, unwrap
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure
+
+from ..backends.base import Edit, Model
+from .contract import Frame, Subject, Visualizer
+from .controls import build_settings
+from .plugins import reason_of
+
+NOTHING_SET: Mapping[str, Any] = MappingProxyType({})
+
+LONGEST = 60.0
+"""Seconds after which a view that gives one frame after the other should have come to an end here."""
+
+
+class Fault(Exception):  # noqa: N818
+    """A breach of the contract, in words."""
+
+
+class Listening:
+    """A model that notes which edits it was asked with.
+
+    Attributes:
+        passes: the edits of each pass that was asked for.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.passes: list[Sequence[Edit]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._model, name)
+        return self._noting(found) if name in {"trace", "logits", "probabilities", "gradients"} else found
+
+    def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            self.passes.append(signature(method).bind(*arguments, **named).arguments.get("edits", ()))
+            return method(*arguments, **named)
+
+        return noted
+
+
+def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET) -> str:
+    """The figure as JSON text, the last one where there are several.
+
+    Args:
+        entry: the visualizer.
+        subject: what it is drawn for.
+        settings: the values of those settings that are not to keep their defaults.
+
+    Raises:
+        Fault: it fails, or gives no figure that Plotly takes, or changes what it was given.
+    """
+    before = _fingerprint(subject)
+    try:
+        figure = _figure(entry.draw(subject, build_settings(entry.settings, settings)))
+    except Fault:
+        raise
+    except Exception as error:
+        raise _failed(error, entry, settings) from error
+    if _fingerprint(subject) != before:
+        raise Fault("It changes the arrays that it is given; work on a copy: array.copy().")
+    return _valid(figure)
+
+
+def _figure(drawn: object) -> Figure:
+    """What was returned, or the last of what was yielded."""
+    if isinstance(drawn, Figure):
+        return drawn
+    if not isinstance(drawn, Iterator):
+        raise Fault(f"It returns {_article(drawn)}; return a plotly Figure, or yield Frame(figure, share).")
+    last, share, end = None, 0.0, time.monotonic() + LONGEST
+    for frame in drawn:
+        if not isinstance(frame, Frame):
+            raise Fault(f"It yields {_article(frame)}; yield Frame(figure, share).")
+        if not share <= frame.share <= 1:
+            raise Fault(f"A frame's share grows from 0 to 1. Received: {frame.share:.3g} after {share:.3g}")
+        if time.monotonic() > end:
+            raise Fault(
+                f"After {LONGEST:.0f} s on a tiny network it has not come to an end; do less, or offer a setting."
+            )
+        last, share = frame.figure or last, frame.share
+    if last is None:
+        raise Fault("It yields no figure; the last frame should hold one.")
+    if not isinstance(last, Figure):
+        raise Fault(f"The figure of a frame is {_article(last)}; it should be a plotly Figure.")
+    return last
+
+
+def _valid(figure: Figure) -> str:
+    """The figure as JSON text, if Plotly takes it."""
+    try:
+        Figure(figure.to_dict())
+        return str(figure.to_json())
+    except (ValueError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise Fault(f"Plotly refuses its figure: {' '.join(lines[:3])}") from error
+
+
+def _failed(error: Exception, entry: Visualizer, settings: Mapping[str, Any]) -> Fault:
+    code = getattr(unwrap(entry.draw), "__code__", None)
+    reason = reason_of(error, Path(code.co_filename) if code else None)
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return Fault(f"It writes into an array that it is given; work on a copy: array.copy(). ({reason})")
+    endless = [each for each in entry.controls if each.name in settings and each.kind == "number"]
+    bound = f"; bound {endless[0].name}: Annotated[{endless[0].type.__name__}, Range(low, high)]" if endless else ""
+    return Fault(f"It fails: {reason}{bound}")
+
+
+def _fingerprint(subject: Subject) -> tuple[bytes, ...]:
+    """The bytes that the visualizer is given; a write around the read-only flag shows in them."""
+    arrays: list[NDArray[Any]] = [] if subject.forward is None else [subject.image, *subject.activations.values()]
+    arrays += [] if subject.dataset is None else [subject.dataset.images, subject.dataset.labels]
+    weights = [array for layer in subject.model.layers for array in subject.model.weights(layer.name).values()]
+    return tuple(array.tobytes() for array in [*arrays, *weights])
+
+
+def _article(value: object) -> str:
+    return "nothing" if value is None else f"an object of type {type(value).__name__}"
