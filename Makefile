@@ -26,8 +26,8 @@ help:  ## what there is to make
 run: .venv/installed  ## start the dashboard on http://127.0.0.1:8050 (PORT=8051, HOST=0.0.0.0, ARGS="--debug")
 	@$(PYTHON) -m layerscope serve --host $(HOST) --port $(PORT) $(ARGS)
 
-test: lint browser  ## lint, then every test (ARGS="-k canvas")
-	.venv/bin/pytest $(ARGS)
+test: lint browser  ## lint, then every test, two files at a time (ARGS="-k canvas")
+	.venv/bin/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: .venv/installed-for-tests .venv/source/layerscope  ## ruff, mypy and import-linter
 	.venv/bin/ruff check .

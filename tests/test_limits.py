@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from layerscope.layouts.limits import Cost, Costs, Stopped, Watchdog, checked_fi
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import Panel, Selected
-from layerscope.visualizers.contract import NoSettings, Subject, Visualizer, visualizer
+from layerscope.visualizers.contract import NoSettings, Subject, visualizer
 from layerscope.visualizers.figures import figure
-from layerscope.visualizers.registry import registered
+from layerscope.visualizers.registry import register
 from plotly.graph_objects import Figure
 
 
@@ -140,12 +142,11 @@ HARMFUL = {
 
 
 @pytest.fixture
-def services(pytorch: Backend, data_dir: Path) -> Services:
-    made = Services(model="dense", backend="pytorch", data=data_dir)
-    harmful = [visualizer(title="Harmful")(each) for each in (_raises, _never_ends, _huge, _else)]
-    views: dict[str, Visualizer] = {**registered(), **{each.name: each for each in harmful}}
-    made.__dict__["visualizers"] = views
-    return made
+def services(pytorch: Backend, data_dir: Path) -> Iterator[Services]:
+    with ExitStack() as undone:
+        for each in (_raises, _never_ends, _huge, _else):
+            undone.callback(register(visualizer(title="Harmful")(each)))
+        yield Services(model="dense", backend="pytorch", data=data_dir)
 
 
 def ask(services: Services, *panels: Panel) -> dict[str, Any]:
