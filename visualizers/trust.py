@@ -34,6 +34,7 @@ class TrustSettings:
     title="How far to trust it",
     needs={Need.IMAGE, Need.TARGET},
     capabilities={Capability.GRADIENTS, Capability.LOGITS},
+    wide=True,
 )
 def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
     """An explanation may look convincing and be wrong, so the network is asked, and other methods are compared.
