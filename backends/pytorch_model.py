@@ -54,6 +54,7 @@ class PyTorchModel(CheckedModel):
         self._convolves = any(info.is_spatial and "kernel" in info.weight_shapes for info in self.layers)
         self._position = {operation.name: place for place, operation in enumerate(operations)}
         self._for_one: tuple[Operation, ...] | None = None
+        self._changes = 0
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         with self._cores(len(images)), torch.inference_mode():
@@ -74,14 +75,18 @@ class PyTorchModel(CheckedModel):
             return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
 
     def _single(self) -> tuple[Operation, ...]:
-        """The operations for one image. Two threads may both make them, and then use equal ones."""
+        """The operations for one image. Two threads may both make them; those of old weights are not kept."""
         operations = self._for_one
         if operations is None:
-            operations = self._for_one = for_one_image(self._operations, self._owners, self._infos)
+            changes = self._changes
+            operations = for_one_image(self._operations, self._owners, self._infos)
+            if changes == self._changes:
+                self._for_one = operations
         return operations
 
     def _changed(self) -> None:
         super()._changed()
+        self._changes += 1
         self._for_one = None
 
     def _run(

@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cachetools import LRUCache
+
 SECONDS = 2.0
 """How long a view that follows the pen may take before it is stopped."""
 LARGEST_FIGURE = 8 * 2**20
 """Bytes of numbers and text in one figure."""
+
+FIRST, SECOND = -2, -1
+"""Stand for the memory of what has not been drawn yet, or only once."""
 
 Result = TypeVar("Result")
 
@@ -104,10 +109,10 @@ class Costs:
     It is measured at the second drawing, since the first also imports and compiles.
     """
 
-    def __init__(self) -> None:
-        self._begun: set[Any] = set()
-        self._peaks: dict[Any, int] = {}
+    def __init__(self, kept: int = 1024) -> None:
+        self._peaks: LRUCache[Any, int] = LRUCache(kept)
         self._lock = threading.Lock()
+        self._watching = threading.Lock()
 
     def measured(self, kind: Any, draw: Callable[[], Result]) -> tuple[Result, Cost]:
         """What drawing gives, and what it cost.
@@ -116,15 +121,18 @@ class Costs:
             kind: drawings of one kind need the same memory.
             draw: is called once.
         """
-        if kind in self._begun and kind not in self._peaks and self._lock.acquire(blocking=False):
+        with self._lock:
+            peak = self._peaks.setdefault(kind, FIRST)
+            if peak == FIRST:
+                self._peaks[kind] = SECOND
+        if peak == SECOND and self._watching.acquire(blocking=False):
             try:
                 return self._with_memory(kind, draw)
             finally:
-                self._lock.release()
-        self._begun.add(kind)
+                self._watching.release()
         begin = time.perf_counter()
         result = draw()
-        return result, Cost(time.perf_counter() - begin, self._peaks.get(kind, 0))
+        return result, Cost(time.perf_counter() - begin, max(peak, 0))
 
     def _with_memory(self, kind: Any, draw: Callable[[], Result]) -> tuple[Result, Cost]:
         tracemalloc.start()
@@ -132,10 +140,12 @@ class Costs:
             begin = time.perf_counter()
             result = draw()
             seconds = time.perf_counter() - begin
-            self._peaks[kind] = tracemalloc.get_traced_memory()[1]
+            peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        return result, Cost(seconds, self._peaks[kind])
+        with self._lock:
+            self._peaks[kind] = peak
+        return result, Cost(seconds, peak)
 
 
 def checked_figure(drawn: Any) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def _drawn(services: Services, visualizer: Visualizer, panel: Panel, subject: Su
     except SettingError as error:
         return {"withheld": str(error)}
     except Stopped:
-        services.slow.add(kind)
+        services.slow[kind] = True
         log.error("The visualizer %s was stopped after %s seconds", visualizer.name, SECONDS)
         return {"withheld": _too_slow()}
     except Exception as error:

@@ -1,12 +1,13 @@
 """What the callbacks of one server share: opened models, sample images, registered visualizers. All safe to lose."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+
+from cachetools import TTLCache
 
 from ..backends import backends
 from ..backends.base import Backend, BackendError, Model
@@ -34,7 +35,7 @@ class Services:
         jobs: visualizers that take their time.
         costs: what drawing takes.
         watchdog: stops views that follow the pen and take too long.
-        slow: kinds of drawing that had to be stopped; they are not tried again.
+        slow: kinds of drawing that had to be stopped; they are not tried again for ten minutes.
     """
 
     model: str
@@ -43,7 +44,7 @@ class Services:
     jobs: Jobs = field(default_factory=Jobs)
     costs: Costs = field(default_factory=Costs)
     watchdog: Watchdog = field(default_factory=Watchdog)
-    slow: set[Any] = field(default_factory=set)
+    slow: MutableMapping[str, bool] = field(default_factory=lambda: TTLCache(256, 600))
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property

@@ -1,5 +1,7 @@
 """One image goes quicker ways than many: the same numbers, and never those of weights that have gone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from layerscope.backends.base import Backend, Model, Optimiser
@@ -56,6 +58,25 @@ def test_new_weights_are_packed_anew(model: Model, images: np.ndarray) -> None:
     for _ in model.fit([(images, np.array([0, 1]))], [0.05], Optimiser(name="sgd")):
         assert_one_by_one_is_as_together(model, images)
     assert np.abs(model.trace(images[:1])["odd"] - trained).max() > 1e-5
+
+
+def test_weights_that_change_while_they_are_packed_are_packed_again(
+    model: Model, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from layerscope.backends import pytorch_model
+
+    pack, changed = pytorch_model.for_one_image, []
+
+    def slowly(*given: Any) -> Any:
+        packed = pack(*given)
+        if not changed:
+            changed.append(True)
+            model.load(initial_weights(LARGE_NET, seed=2))
+        return packed
+
+    monkeypatch.setattr(pytorch_model, "for_one_image", slowly)
+    model.trace(images[:1])
+    assert_one_by_one_is_as_together(model, images)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
