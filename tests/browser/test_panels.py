@@ -44,8 +44,8 @@ NODE = """([visualizer, wanted]) => {
 
 
 def pixel(dashboard: Dashboard, layer: str, unit: int, row: int, column: int) -> tuple[float, float]:
-    """Where on the screen a pixel of a feature map is."""
-    plot = dashboard.plot("feature_maps", layer)
+    """Where on the screen a pixel of a feature map is, once nothing moves any more."""
+    plot = dashboard.rest().plot("feature_maps", layer)
     tiles = plot["meta"]["tiles"]
     down, across = divmod(unit, tiles["columns"])
     x = across * (tiles["width"] + tiles["gap"]) + column
@@ -55,8 +55,8 @@ def pixel(dashboard: Dashboard, layer: str, unit: int, row: int, column: int) ->
 
 
 def node(dashboard: Dashboard, visualizer: str, *wanted: Any) -> tuple[float, float]:
-    """Where on the screen a layer or unit stands in a graph."""
-    found = dashboard.page.evaluate(NODE, [visualizer, list(wanted)])
+    """Where on the screen a layer or unit stands in a graph, once nothing moves any more."""
+    found = dashboard.rest().page.evaluate(NODE, [visualizer, list(wanted)])
     assert found, wanted
     place: tuple[float, float] = tuple(dashboard.page.evaluate(PLACE, found))
     return place
