@@ -1,0 +1,38 @@
+"""Every component id of the training page, in one place."""
+
+PROVIDER = "provider"
+"""As on the main page: what switches between light and dark is shared."""
+SCHEME = "scheme"
+
+FIELDS = (
+    "network", "backend", "begin", "source", "share", "validation", "epochs", "batch", "optimiser", "rate", "schedule",
+    "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
+)  # fmt: skip
+"""The form's fields, by the names that their values go by."""
+RECIPE_FIELDS = (
+    "validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum",
+    "label-smoothing",
+)  # fmt: skip
+"""Those that a recipe fills."""
+
+PRESET = "preset"
+PRESETS = "presets"
+FILLED = "filled"
+START = "start"
+STARTED = "started"
+FAULT = "form-fault"
+NETWORK_WORDS = "network-words"
+
+CURVES = "curves"
+FILTERS = "filters"
+ANSWERS = "answers"
+
+
+def field(name: str) -> str:
+    """The control of one field of the form."""
+    return f"field-{name}"
+
+
+def value_of(name: str) -> str:
+    """The property of that control that holds its value."""
+    return "checked" if name == "augmentation" else "value"
