@@ -65,6 +65,21 @@ class Executor(ABC):
         self.store.delete(id)
         self.advance()
 
+    def watch(self, seconds: float = 1.0) -> Thread:
+        """Advances for as long as this process lives, so that queued runs begin though nobody looks at a page."""
+
+        def advancing() -> None:
+            while True:
+                try:
+                    self.advance()
+                except Exception:
+                    log.exception("The queue of runs could not be advanced; it is tried again.")
+                time.sleep(seconds)
+
+        thread = Thread(target=advancing, name="runs", daemon=True)
+        thread.start()
+        return thread
+
 
 class LocalProcesses(Executor):
     """One process for each run, a set number at once; they outlive this process, and are found again by the next.
@@ -99,20 +114,10 @@ class LocalProcesses(Executor):
                     self._start(id)
                     busy.add(id)
 
-    def watch(self, seconds: float = 1.0) -> Thread:
-        """Advances for as long as this process lives, so that queued runs begin though nobody looks at a page."""
-
-        def advancing() -> None:
-            while True:
-                try:
-                    self.advance()
-                except Exception:
-                    log.exception("The queue of runs could not be advanced; it is tried again.")
-                time.sleep(seconds)
-
-        thread = Thread(target=advancing, name="runs", daemon=True)
-        thread.start()
-        return thread
+    def start(self, id: str) -> None:
+        """Begins a queued run now, however many are trained already; what goes wrong is in its status."""
+        with self._lock:
+            self._start(id)
 
     def _start(self, id: str) -> None:
         try:
@@ -156,5 +161,6 @@ def spawn(store: RunStore, id: str, niceness: int = 0) -> subprocess.Popen[bytes
             stdout=log_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # Threads that spin while they wait cost many times the training's own time on a machine that does more.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         )

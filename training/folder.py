@@ -111,7 +111,7 @@ class RunFolder:
             RunError: it cannot be read.
         """
         try:
-            return RunConfig.from_json(self.config_file.read_bytes())
+            return _config(self.config_file, self.config_file.stat().st_mtime_ns)
         except OSError as error:
             raise RunError(f"The config of the run {self.id} cannot be read: {error.strerror or error}.") from error
 
@@ -218,6 +218,11 @@ def tidy(paths: Sequence[Path]) -> None:
     """Removes files that may be there."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=256)
+def _config(path: Path, changed: int) -> RunConfig:
+    return RunConfig.from_json(path.read_bytes())
 
 
 @lru_cache(maxsize=4096)

@@ -19,6 +19,8 @@ import numpy as np
 from cachetools import LRUCache
 from filelock import FileLock, Timeout
 
+from ..models.architecture import Architecture
+from ..models.bundled import BUNDLED, weights_path
 from ..models.run import EpochMetrics, Run, Snapshot
 from .config import RunConfig, RunError, check, config_values
 from .folder import UNEXPECTED, RunFolder, Status, tidy
@@ -107,6 +109,22 @@ class RunStore:
             id: config.title for id, config in sorted(configs.items(), key=lambda pair: pair[1].created, reverse=True)
         }
 
+    def learnt(self) -> Mapping[str, str]:
+        """Id → title of the runs that have ended, in whatever way but failing, with something learnt; newest first."""
+        return {
+            id: title
+            for id, title in self.titles().items()
+            if (status := RunFolder(self.path / id).status()).step and status.state in ("done", "stopped", UNEXPECTED)
+        }
+
+    def architecture(self, source: str) -> Architecture:
+        """The network of `run:ID` or `run:ID@SNAPSHOT`.
+
+        Raises:
+            RunError: there is no such run.
+        """
+        return self.folder(source.removeprefix(SOURCE).partition("@")[0]).config().network
+
     def status(self, id: str) -> Status:
         """How a run stands, found out now.
 
@@ -182,8 +200,6 @@ class RunStore:
         Raises:
             RunError: there is none.
         """
-        from ..models.bundled import BUNDLED, weights_path
-
         if config.start.startswith(SOURCE):
             return self.weights_path(config.start)
         path = weights_path(config.start) if config.start in BUNDLED else Path(config.start)
