@@ -133,14 +133,15 @@ class LocalProcesses(Executor):
         with suppress(RunError, OSError):
             said = self.store.folder(id).log_file.read_text(errors="replace")[-LAST_WORDS:].strip()
             last = said.splitlines()[-1] if said else f"exit status {process.returncode}"
-            self._fail(id, f"The trainer ended before it began: {last}")
+            self._fail(id, f"The trainer ended before it began: {last}", process.pid)
 
-    def _fail(self, id: str, message: str) -> None:
+    def _fail(self, id: str, message: str, pid: int = -1) -> None:
+        """Ends a run that is still queued, unless it is queued again after that process trained it."""
         with suppress(RunError, OSError):
             folder = self.store.folder(id)
             with folder.held(0):
                 status = folder.written_status()
-                if status.state == "queued":
+                if status.state == "queued" and status.pid != pid:
                     folder.write_status(replace(status, state="failed", message=message))
                     log.error("Run %s: %s", id, message)
 
