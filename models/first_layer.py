@@ -3,7 +3,7 @@
 For watching a training: neither framework has to be started to see the filters of a snapshot form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -16,6 +16,11 @@ from .architecture import Activation, Architecture, BatchNorm, Conv2D, Dense, La
 Array = NDArray[np.float32]
 Named = Mapping[str, Mapping[str, Array]]
 PASSED_ON = ("input", "flatten", "dropout")
+FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
+    "relu": lambda values: np.maximum(values, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +71,8 @@ def first_layer(architecture: Architecture, weights: Named, image: Array) -> Fir
 def _convolved(image: Array, kernel: Array, layer: Conv2D) -> Array:
     """Cross-correlation of `(height, width, in)` with `(height, width, in, out)`, without the bias."""
     if layer.padding == "same":
-        image = np.pad(image, (*(_margins(*axis) for axis in zip(image.shape, layer.window, layer.strides)), (0, 0)))
+        sides = zip(image.shape[:2], layer.window, layer.strides, strict=True)
+        image = np.pad(image, [*(_margins(*side) for side in sides), (0, 0)])
     windows = sliding_window_view(image, layer.window, (0, 1))[:: layer.strides[0], :: layer.strides[1]]
     return np.asarray(np.einsum("yxcij,ijco->yxo", windows, kernel, optimize=True), np.float32)
 
@@ -85,8 +91,7 @@ def _followed(values: Array, layer: BatchNorm | Activation, weights: Named) -> A
     if layer.function == "softmax":
         powers = np.exp(values - values.max(axis=-1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
-    functions = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
-    function = functions.get(layer.function)
+    function = FUNCTIONS.get(layer.function)
     return np.asarray(function(values), np.float32) if function else values
 
 
