@@ -34,12 +34,12 @@ def curves(runs: Sequence[Run]) -> Figure:
         traces,
         height=420,
         revision=" ".join(run.id for run in runs),
-        margin={"l": 52, "r": 12, "t": 8, "b": 40},
+        margin={"l": 52, "r": 12, "t": 44, "b": 40},
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
         hovermode="closest",
         xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below("epoch"), "minallowed": 0},
-        yaxis={**_axis(), "domain": [0.55, 1], "type": "log", "title": _title("loss (nats)"), "nticks": 5},
+        yaxis={**_axis(), "domain": [0.55, 1], "type": "log", "title": _title("loss (nats)"), **_loss_ticks(runs)},
         yaxis2={
             **_axis(),
             "domain": [0, 0.46],
@@ -50,6 +50,14 @@ def curves(runs: Sequence[Run]) -> Figure:
             "nticks": 6,
         },
     )
+
+
+def _loss_ticks(runs: Sequence[Run]) -> dict[str, Any]:
+    """Plotly's own ticks of a logarithmic axis leave the zeros out: 5 for 0.5."""
+    losses = np.concatenate([run.losses[run.losses > 0] for run in runs] or [np.ones(1, np.float32)])
+    wide = len(losses) > 0 and losses.max() > 200 * losses.min()
+    ticks = [digit * 10.0**power for power in range(-7, 4) for digit in ((1,) if wide else (1, 2, 5))]
+    return {"tickvals": ticks, "ticktext": [f"{tick:.7f}".rstrip("0").rstrip(".") for tick in ticks]}
 
 
 def _axis() -> dict[str, Any]:
@@ -68,7 +76,7 @@ def _traces(run: Run, number: int, several: bool) -> list[Trace]:
     places = places / np.float32(per_epoch)
     ends = np.array([epoch.step / per_epoch for epoch in run.epochs], np.float32)
     lines = [
-        *_pair("each step", places, losses, accuracies, {"width": 1, "color": colour}, opacity=0.45, markers=False),
+        *_pair("each step", places, losses, accuracies, {"width": 1, "color": colour}, opacity=0.65, markers=False),
         *_pair(
             "each epoch",
             ends,
@@ -96,8 +104,9 @@ def _legend(kind: str, trace: Trace, run: Run, several: bool) -> Trace:
     """One entry for each kind of line of a run that is alone, one for each run of several."""
     above = trace["yaxis"] == "y"
     if several:
+        named = "each epoch" if run.epochs else "each step"
         title = escape(run.title if len(run.title) < 40 else f"{run.title[:38]}…")
-        return {"name": title, "legendgroup": run.id, "showlegend": above and kind == "each epoch"}
+        return {"name": title, "legendgroup": run.id, "showlegend": above and kind == named}
     shown = above and bool(np.isfinite(trace["y"]).any())
     return {"name": kind, "legendgroup": kind, "showlegend": shown}
 
@@ -119,6 +128,7 @@ def _pair(
         "x": x,
         "line": dict(line),
         "opacity": opacity,
+        "cliponaxis": not markers,
         "marker": {"size": 6, "symbol": symbol, "color": line["color"]},
     }
     above = {"y": losses, "yaxis": "y", "hovertemplate": f"%{{y:.4f}} loss, {kind}<extra></extra>"}

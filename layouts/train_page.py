@@ -10,12 +10,16 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from ..models.bundled import BUNDLED
+from ..visualizers.colours import CLEAR
 from . import train_ids as ids
 from .page import THEME, backend_option, tool_button
 from .services import Services
 from .train_form import OPTIMISERS, RECIPES, SCHEDULES, begins, defaults, presets, sources
 
 NO_HOME = "Nothing can be trained here: this server was started without a folder to keep runs in."
+
+ORDER = ("label", "input", "description", "error")
+"""Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
 
 
 def train_page(services: Services) -> Any:
@@ -105,6 +109,7 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
             placeholder="the network's",
             description="What the run is called in the list.",
             size="xs",
+            inputWrapperOrder=ORDER,
             className="wide",
         ),
     ]
@@ -167,15 +172,22 @@ def _select(
         description=description,
         allowDeselect=False,
         size="xs",
+        inputWrapperOrder=ORDER,
         className="wide" if wide else None,
     )
 
 
 def _number(name: str, label: str, values: dict[str, Any], description: str, **options: Any) -> Any:
     # What is out of bounds stays as it was typed, and is refused in words.
-    bounds = {"clampBehavior": "none", **options}
     return dmc.NumberInput(
-        id=ids.field(name), label=label, value=values[name], description=description, size="xs", **bounds
+        id=ids.field(name),
+        label=label,
+        value=values[name],
+        description=description,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        clampBehavior="none",
+        **options,
     )
 
 
@@ -246,10 +258,11 @@ def _details() -> Any:
 
 
 def _graph(id: str, name: str) -> Any:
-    return dcc.Graph(
+    graph = dcc.Graph(
         id=id,
-        figure={"data": [], "layout": {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}},
-        config={"displayModeBar": False, "displaylogo": False, "responsive": True},
-        className=f"graph graph-{name}",
+        figure={"data": [], "layout": {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}},
+        config={"displayModeBar": False, "responsive": True},
         responsive=True,
+        style={"height": "100%"},
     )
+    return html.Div(graph, className=f"graph-{name}")

@@ -178,4 +178,6 @@ def _sent() -> Mapping[str, Any]:
 
 
 def _json(told: Mapping[str, Any]) -> Response:
-    return Response(orjson.dumps(told), mimetype="application/json", headers={"Cache-Control": "no-store"})
+    # Plotly makes base64 of arrays, but leaves empty ones as they are.
+    content = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, mimetype="application/json", headers={"Cache-Control": "no-store"})

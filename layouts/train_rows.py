@@ -88,7 +88,7 @@ def row_of(run: Run, backends: Mapping[str, str]) -> Row:
         "epoch": len(run.epochs),
         "epochs": run.epochs_in_all,
         "pace": run.images_per_second if run.active else 0,
-        "left": None if run.seconds_left is None else round(run.seconds_left, 1),
+        "left": _seconds_left(run),
         "seconds": run.seconds,
         **_last(run),
         "sparkline": sparkline(run.losses),
@@ -98,6 +98,14 @@ def row_of(run: Run, backends: Mapping[str, str]) -> Row:
         "look": {"model": f"{SOURCE}{run.id}", "backend": run.backend},
     }
     return {**row, "version": digest(orjson.dumps(row))}
+
+
+def _seconds_left(run: Run) -> float | None:
+    """At the pace of now, where it is known: the first step of a framework takes as long as hundreds of others."""
+    batch = run.config.get("recipe", {}).get("batch")
+    if run.status == "training" and batch and run.images_per_second:
+        return round((run.steps_in_all - run.step) * int(batch) / run.images_per_second, 1)
+    return None if run.seconds_left is None else round(run.seconds_left, 1)
 
 
 def _facts(run: Run, backends: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ PASSED_ON = ("input", "flatten", "dropout")
 FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
     "relu": lambda values: np.maximum(values, 0),
     "tanh": np.tanh,
-    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+    "sigmoid": lambda values: np.float32(1) / (np.float32(1) + np.exp(-values)),
 }
 
 

@@ -21,8 +21,8 @@
       if (row.state === "queued") return "waits for its turn";
       if (row.state === "training" && !row.steps) return row.message || "getting ready";
       const reached = known(row.validation_accuracy) ? row.validation_accuracy : row.accuracy;
-      const parts = [scope.words.epochs(row)];
-      if (known(reached)) parts.push(scope.words.percent(reached));
+      const parts = known(reached) ? [scope.words.percent(reached)] : [];
+      parts.push(row.active || row.epoch < row.epochs ? scope.words.epochs(row) : row.epochs + (row.epochs === 1 ? " epoch" : " epochs"));
       if (known(row.left)) parts.push(duration(row.left) + " left");
       return parts.join(" · ");
     },

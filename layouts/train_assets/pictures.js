@@ -10,7 +10,10 @@
     const { height, ...layout } = figure.layout;
     window.dash_clientside.set_props(id, { figure: { ...figure, layout: { ...layout, autosize: true } } });
   }
-  const words = (snapshot) => (snapshot.step === 0 ? "before the first step" : "after " + Number(snapshot.epoch.toFixed(3)) + (snapshot.epoch === 1 ? " epoch" : " epochs"));
+  function words({ step, epoch }) {
+    if (step === 0) return "before the first step";
+    return Number.isInteger(epoch) ? "after " + epoch + (epoch === 1 ? " epoch" : " epochs") : "after step " + step;
+  }
 
   async function pictures(run, name) {
     const key = run + " " + name;

@@ -78,20 +78,21 @@
   const NUMBERS = [
     ["Loss", (row) => words.loss(row.loss)],
     ["Accuracy", (row) => words.percent(row.accuracy)],
-    ["Kept out: loss", (row) => words.loss(row.validation_loss)],
-    ["Kept out: accuracy", (row) => words.percent(row.validation_accuracy)],
+    ["Kept out: loss", (row) => words.loss(row.validation_loss), (row) => row.validation_loss !== null],
+    ["Kept out: accuracy", (row) => words.percent(row.validation_accuracy), (row) => row.validation_accuracy !== null],
     ["Epoch", (row) => row.epoch + " of " + row.epochs],
     ["Step", (row) => words.whole(row.step) + (row.steps ? " of " + words.whole(row.steps) : "")],
-    ["Images per second", (row) => (row.pace ? words.whole(Math.round(row.pace)) : "–")],
-    ["Remaining", (row) => (row.left === null ? "–" : words.duration(row.left))],
+    ["Images per second", (row) => (row.pace ? words.whole(Math.round(row.pace)) : "–"), (row) => row.active],
+    ["Remaining", (row) => (row.left === null ? "–" : words.duration(row.left)), (row) => row.active],
     ["Trained for", (row) => words.duration(row.seconds)],
   ];
   const now = () => page().rows.get(page().chosen.run);
   const does = (action, sent) => page().act(page().chosen.run, action, sent);
   async function direct(event, action) {
     event.target.disabled = true;
-    const sentence = await does(action);
+    const id = page().chosen.run, sentence = await does(action);
     event.target.disabled = false;
+    if (action === "stop" && !sentence) header.stopping = id;
     set(header.fault, sentence || "");
   }
   const QUESTIONS = {
@@ -127,16 +128,24 @@
     set(header.title, row.title);
     set(header.facts, [row.network, row.facts, words.moment(row.created)].join(" · "));
     set(header.state, row.words);
-    set(header.message, row.message ? ". " + row.message : "");
+    const own = row.message.startsWith(row.words) ? row.message.slice(row.words.length) : row.message && ". " + row.message;
+    set(header.message, own);
     set(header.notes, row.notes);
     showProgress(header.bar, row);
-    NUMBERS.forEach(([, value], i) => set(header.numbers[i].lastChild, value(row)));
+    NUMBERS.forEach(([, value, shown], i) => {
+      header.numbers[i].hidden = shown ? !shown(row) : false;
+      set(header.numbers[i].lastChild, value(row));
+    });
     showButtons(row);
   }
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
     const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), further: can.has("further"), rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
     const to = { look: "../#" + new URLSearchParams(row.look), model: base + "model.safetensors", metrics: base + "metrics.csv" };
+    if (header.stopping === row.id && !row.active) header.stopping = null;
+    const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
+    set(stop, stopping ? "Stopping…" : "Stop");
+    if (stopping !== stop.disabled) stop.disabled = stopping;
     for (const element of header.buttons.children) {
       const name = element.dataset.action;
       if (element.hidden === shown[name]) element.hidden = !shown[name];
