@@ -45,7 +45,17 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -
 def test_help_names_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in ("serve", "models", "backends", "visualizers", "new-visualizer", "check", "evaluate", "download"):
+    for command in (
+        "serve",
+        "models",
+        "backends",
+        "visualizers",
+        "new-visualizer",
+        "check",
+        "evaluate",
+        "export",
+        "download",
+    ):
         assert re.search(rf"^ +{command} ", result.stdout, re.M), result.stdout
 
 
@@ -205,3 +215,19 @@ def test_a_home_that_cannot_be_written_to_is_said_and_does_no_harm(run: Run, tmp
     first, second = result.stderr.splitlines()
     assert first.startswith("layerscope: There will be no log file, because ")
     assert "in use" in second
+
+
+def test_export_writes_what_the_ending_names_and_says_so(run: Run, tmp_path: Path) -> None:
+    result = run("export", "dense", "mine.onnx")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "mine.onnx was written.\n", "")
+    assert (tmp_path / "mine.onnx").stat().st_size > 4 * BUNDLED["dense"].parameters
+    assert run("export", "dense", "new folder/mine.safetensors").returncode == 0
+    assert (tmp_path / "new folder" / "mine.safetensors").is_file()
+
+
+def test_export_explains_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
+    assert_one_sentence(run("export", "dense", "mine.h5"), "must end in .safetensors or .keras", "Received: mine.h5")
+    assert_one_sentence(run("export", "resnet", "mine.onnx"), "Only bundled networks", "Received: resnet")
+    (tmp_path / "cut.safetensors").write_bytes(b"1234")
+    assert_one_sentence(run("export", "cut.safetensors", "mine.onnx"), "is not a whole safetensors file")
+    assert not (tmp_path / "mine.onnx").exists()
