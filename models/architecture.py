@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import ceil, prod
+from reprlib import repr as shortened
 from typing import Any, ClassVar, Literal
 
 from .fields import FIELDS
@@ -46,7 +47,7 @@ class Layer:
         for name, value in self.settings.items():
             if not FIELDS[name].allows(value):
                 raise ArchitectureError(
-                    f"Layer {self.name!r} needs as {name} {FIELDS[name].expected}. Received: {value!r}"
+                    f"Layer {self.name!r} needs as {name} {FIELDS[name].expected}. Received: {shortened(value)}"
                 )
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:

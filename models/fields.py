@@ -47,7 +47,7 @@ class Field:
             case "choice":
                 return isinstance(value, str) and value in self.options
             case "number":
-                return _is_number(value) and self.low <= value <= self.high
+                return (_is_whole(value) or _is_finite(value)) and bool(self.low <= value <= self.high)
             case "whole":
                 return _is_whole(value) and self.low <= value <= self.high
             case _:
@@ -62,8 +62,8 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: Any) -> bool:
-    return (_is_whole(value) or isinstance(value, float)) and isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and isfinite(value)
 
 
 FIELDS: Mapping[str, Field] = {
