@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +119,11 @@ def _pytorch(architecture: Architecture, weights: Weights, path: Path, metadata:
     code = path.with_name(re.sub(r"\W", "_", path.stem) + "_network.py")
     if code.exists() and not code.read_text("utf-8", errors="replace").startswith(HEADER):
         raise BackendError(f"{code} is not Layerscope's to replace; export to another name.")
-    with whole_file(code) as file:
-        file.write_text(source(architecture, path.name), "utf-8")
-    with whole_file(path) as file:
-        torch.save(state_dict(architecture, weights), file)
+    content = BytesIO()  # Written by PyTorch itself, a full disk would not be an OSError.
+    torch.save(state_dict(architecture, weights), content)
+    with whole_file(code) as text, whole_file(path) as file:  # Both are complete before either takes its place.
+        text.write_text(source(architecture, path.name), "utf-8")
+        file.write_bytes(content.getvalue())
     return path, code
 
 

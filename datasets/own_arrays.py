@@ -13,6 +13,8 @@ from .own_pictures import Size, fitted
 
 GREY = np.array([0.299, 0.587, 0.114])
 """How bright red, green and blue look (ITU-R BT.601)."""
+STEP = 1000
+"""Images converted at a time: as floats, all of them at once would take eight times the memory."""
 FAINT = 0.25
 """Share of full brightness below which it is worth a word that nothing is brighter."""
 
@@ -59,12 +61,14 @@ def _bytes(title: str, pixels: Any) -> tuple[NDArray[np.uint8], list[str]]:
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > (65535 if array.dtype == np.uint16 else 255):
         raise DatasetError(f"{title} must hold pixels from 0 to 1 or from 0 to 255. Received: from {low:g} to {high:g}")
-    if high <= 1:
-        return np.rint(array.astype(np.float32) * 255).astype(np.uint8), []
     if high > 255:
         return (array // 257).astype(np.uint8), ["Pixels of 16 bits were brought to 8."]
+    scale = 255 if high <= 1 else 1
+    result = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), STEP):
+        result[start : start + STEP] = np.rint(array[start : start + STEP] * np.float32(scale))
     faint = f"No pixel is brighter than {high:g} of 255; the images will look dark."
-    return np.rint(array).astype(np.uint8), [faint] if high < FAINT * 255 else []
+    return result, [faint] if 1 < high < FAINT * 255 else []
 
 
 def _shaped(title: str, array: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
@@ -102,9 +106,8 @@ def _with_channels(title: str, images: NDArray[np.uint8], colour: bool) -> NDArr
     check_bytes(title, *images.shape)
     if channels == 3 and not colour:
         grey = np.empty((*images.shape[:3], 1), np.uint8)
-        for start in range(0, len(images), 1000):  # As floats, all of them at once would take eight times the memory.
-            part = slice(start, start + 1000)
-            grey[part, ..., 0] = np.rint(images[part] @ GREY)
+        for start in range(0, len(images), STEP):
+            grey[start : start + STEP, ..., 0] = np.rint(images[start : start + STEP] @ GREY)
         return grey
     return np.repeat(images, 3, axis=3) if channels == 1 and colour else np.ascontiguousarray(images)
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from .base import DatasetError
 from .own_arrays import content_of
-from .own_content import LARGEST, Content, Part, listed
+from .own_content import Content, Part, listed
 from .own_pictures import Size
 
+LARGEST_UNPACKED = 2**32
+"""Bytes of all arrays of a `.npz` file, in whatever numbers they are stored."""
 LARGEST_JSON = 512 * 2**20
 """Bytes of a JSON file; as Python numbers they take several times as much."""
 
@@ -31,9 +33,10 @@ def read_npz(path: Path, size: Size | None, colour: bool, part: Part, classes: S
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > 8 * LARGEST:
+        if unpacked > LARGEST_UNPACKED:
             raise DatasetError(
-                f"{path.name} may unpack to at most {8 * LARGEST // 2**20:,} MB. Received: {unpacked // 2**20:,} MB"
+                f"{path.name} may unpack to at most {LARGEST_UNPACKED // 2**20:,} MB. "
+                f"Received: {unpacked // 2**20:,} MB"
             )
         with np.load(path, allow_pickle=False) as arrays:
             images, labels, names = (_named(arrays.files, each, part) for each in (IMAGES, LABELS, CLASSES))

@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -401,13 +402,27 @@ def test_a_damaged_array_file_gets_one_sentence_wherever_it_is_cut(tmp_path: Pat
 
 def test_files_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "mine.npz", x=np.zeros((2**12, 2**10), np.uint8), y=np.arange(2**12) % 2)
-    monkeypatch.setattr(own_files, "LARGEST", 2**18)
+    monkeypatch.setattr(own_files, "LARGEST_UNPACKED", 2**21)
     with pytest.raises(DatasetError, match=r"mine\.npz may unpack to at most 2 MB. Received: 4 MB"):
         load_own(tmp_path / "mine.npz")
     (tmp_path / "mine.json").write_text(json.dumps(ITEMS))
     monkeypatch.setattr(own_files, "LARGEST_JSON", 100)
     with pytest.raises(DatasetError, match=r"mine\.json may have at most 0 MB; save larger data as \.npz"):
         load_own(tmp_path / "mine.json")
+
+
+def test_mnist_as_pictures_and_as_arrays_is_mnist(mnist_test: Dataset, tmp_path: Path) -> None:
+    wanted = replace(mnist_test, images=mnist_test.images[:200], labels=mnist_test.labels[:200])
+    for number, (image, label) in enumerate(zip(wanted.images, wanted.labels, strict=True)):
+        write(tmp_path / "pictures", {f"{label}/{number}.png": image[..., 0]})
+    order = np.argsort(wanted.labels, kind="stable")
+    pictures = load_own(tmp_path / "pictures")
+    np.testing.assert_array_equal(pictures.images, wanted.images[order])
+    np.testing.assert_array_equal(pictures.labels, wanted.labels[order])
+    np.savez(tmp_path / "mnist.npz", x_test=wanted.floats(slice(None))[..., 0], y_test=wanted.labels)
+    arrays = load_own(tmp_path / "mnist.npz", part="test")
+    np.testing.assert_array_equal(arrays.images, wanted.images)
+    assert (arrays.classes, arrays.notes, pictures.notes) == (mnist_test.classes, (), ())
 
 
 def test_faint_images_are_told(tmp_path: Path) -> None:
