@@ -91,7 +91,7 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_export(commands: Any) -> None:
     words = "write a model for Keras, PyTorch or ONNX"
-    export = commands.add_parser("export", help=words, description=f"{words.capitalize()}.")
+    export = commands.add_parser("export", help=words, description=f"{words[0].upper()}{words[1:]}.")
     export.add_argument("model", metavar="MODEL", help="a bundled network, or a .safetensors file of Layerscope's")
     export.add_argument(
         "file", type=Path, metavar="FILE", help="what to write, by its ending: .keras, .pt, .pth, .onnx or .safetensors"
