@@ -54,11 +54,10 @@ def with_beside(
 
 def _with_image(services: Services, found: Found, source: Source, steps: Steps) -> Found:
     try:
-        return replace(
-            found, subject=replace(found.subject, second_image=_image(services, found.subject, source, steps))
-        )
+        second = _image(services, found.subject, source, steps)
     except (DatasetError, InkError) as error:
         return _trouble(found, Need.SECOND_IMAGE, f"The second image cannot be had. {error}")
+    return replace(found, subject=replace(found.subject, second_image=second))
 
 
 def _image(services: Services, subject: Subject, source: Source, steps: Steps) -> Pass:

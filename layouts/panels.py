@@ -113,10 +113,11 @@ def _rehearsed(
     shown: Mapping[str, str],
 ) -> Data:
     """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
-    second = subject.second_model and Pass(subject.second_model, _empty(subject.second_model))
-    blank = replace(subject, forward=Pass(subject.model, _empty(subject.model), subject.edits), second_forward=second)
+    empty = Pass(subject.model, _empty(subject.model), subject.edits)
+    second = Pass(subject.second_model, _empty(subject.second_model)) if subject.second_model else None
+    blank = replace(subject, forward=empty, second_forward=second)
     if visualizer.unmet(blank):
-        return _withheld(visualizer.unmet(blank) or reason, visualizer.remedy(blank))
+        return _withheld(visualizer.unmet(blank) or reason, visualizer.remedy(subject))
     key = _key(visualizer, panel, subject, reason)
     if shown.get(panel.id) == key:
         return {"key": key}
