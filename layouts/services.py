@@ -115,9 +115,12 @@ class Services:
     def _open_into(self, opening: Future[Model], model: str, backend: str) -> None:
         try:
             opening.set_result(self.open(model, backend))
-        except Exception as error:
+        except BackendError as error:
             log.warning("The second model %s on %s cannot be opened: %s", model, backend, error)
             opening.set_exception(error)
+        except Exception as error:
+            log.exception("The second model %s on %s cannot be opened", model, backend)
+            opening.set_exception(BackendError(f"{type(error).__name__}: {error}; the log says more."))
 
     def kept_pass(self, key: Hashable, make: Callable[[], Pass]) -> Pass:
         """The pass made for this key before, else a new one; a few are kept."""
