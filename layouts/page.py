@@ -380,7 +380,7 @@ def _second_image() -> list[Any]:
             placeholder="digit",
             allowDeselect=False,
             size="xs",
-            w=66,
+            w=58,
             **{"aria-label": "Sample digit of the second image"},
         ),
         dmc.NumberInput(
@@ -390,7 +390,7 @@ def _second_image() -> list[Any]:
             placeholder="No.",
             allowDecimal=False,
             size="xs",
-            w=72,
+            w=62,
             debounce=250,
             **{"aria-label": "Number of the sample for the second image"},
         ),
@@ -403,7 +403,7 @@ def _second_model(services: Services) -> Any:
     options = [
         {
             "value": f"{backend.name}:{name}",
-            "label": f"{title} · {backend.title}" + (" (not installed)" if backend.missing else ""),
+            "label": f"{backend.title} · {title}" + (" (not installed)" if backend.missing else ""),
             "disabled": backend.missing is not None,
         }
         for backend in services.backends
@@ -415,7 +415,7 @@ def _second_model(services: Services) -> Any:
         placeholder="none",
         clearable=True,
         size="xs",
-        w=230,
+        w=240,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         **{"aria-label": "Compare with"},
     )

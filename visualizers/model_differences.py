@@ -17,10 +17,10 @@ from .words import shape_words, short
 AGREE = 1e-4
 """Relative difference up to which two layers count as the same: rounding in float32, added up over a deep network."""
 LEAST = 1e-9
-"""Where the logarithmic axis begins: float32 numbers that differ at all differ by more than that."""
+"""Where the logarithmic axis begins."""
 
-ROW, CLASS_ROW, GAP, BELOW = 19, 26, 26, 84
-"""Pixels: a layer, a class with two bars, what lies between layers and classes, ticks and words below."""
+ROW, CLASS_ROW, GAP, TICKS, LINE = 19, 26, 26, 30, 15
+"""Pixels: a layer, a class with two bars, what lies between layers and classes, ticks, and a line of words below."""
 MOST_CLASSES = 12
 
 
@@ -81,19 +81,19 @@ def _compared(pair: Pair, one: Mapping[str, Array], two: Mapping[str, Array]) ->
 
 
 def _conclusion(rows: Sequence[Compared], left: int) -> str:
-    """Which layer differs first, or that none does; and what could not be compared."""
+    """Which layer differs first, or that none does, in two lines; then how much could not be compared."""
     measured = {row.layer: row.difference for row in rows if row.difference is not None}
     apart = next((layer for layer, found in measured.items() if not found <= AGREE), None)  # NaN differs, too
     if apart:
-        words = f"First beyond 1e-4: <b>{apart}</b>, by {short(measured[apart])}"
+        words = f"<b>{apart}</b> is the first layer beyond 1e-4:<br>it differs by {short(measured[apart])}"
     elif measured:
         most = max(measured, key=lambda layer: measured[layer])
-        words = f"All {len(measured)} layers agree; most apart is {most}, by {short(measured[most])}"
+        words = f"All {len(measured)} layers agree within 1e-4;<br>most apart is {most}, by {short(measured[most])}"
     else:
-        words = "No layer can be compared"
-    others = [f"{len(rows) - len(measured)} not comparable"] if len(rows) > len(measured) else []
-    others += [f"{left} only in the second"] if left else []
-    return words + (f"<br>layers: {', '.join(others)}" if others else "")
+        words = "No layer can be compared:<br>all have other shapes"
+    if len(rows) > len(measured):
+        words += f"<br>not comparable: {len(rows) - len(measured)} of {len(rows)} layers"
+    return words + (f"<br>only in the second: {left} layers" if left else "")
 
 
 def _answers(first: Model, second: Model, one: Array, two: Array) -> list[dict[str, Any]]:
@@ -121,17 +121,19 @@ def _answers(first: Model, second: Model, one: Array, two: Array) -> list[dict[s
 def _figure(first: Model, second: Model, rows: Sequence[Compared], answers: Sequence[Any], words: str) -> Figure:
     classes = len(answers[0]["y"]) if answers else 0
     tall = ROW * len(rows), CLASS_ROW * classes + (GAP if classes else 0)
+    if classes:
+        words += f"<br>{_key(first, BLUE)}<br>{_key(second, ORANGE)}"
+    below = TICKS + LINE * (words.count("<br>") + 1)
     axes = {"xaxis": _difference_axis(words), "yaxis": _rows([row.layer for row in rows], (0, tall[0] / sum(tall)))}
     if classes:
         names = [first.classes[index] for _, index in answers[0]["customdata"]]
         axes["xaxis2"] = {**HIDDEN, "range": [0, 1.35], "anchor": "y2"}
         axes["yaxis2"] = {**_rows(names, ((tall[0] + GAP) / sum(tall), 1)), "anchor": "x2"}
-        axes["xaxis"]["title"] = note_below(f"{words}<br>{_key(first, BLUE)} {_key(second, ORANGE)}")
     return figure(
         [_bars(rows), *answers],
-        height=sum(tall) + BELOW,
+        height=sum(tall) + below,
         revision=f"{first.name} {second.name} {len(rows)} {classes}",
-        margin={"l": 8, "r": 8, "t": 4, "b": BELOW - 4},
+        margin={"l": 8, "r": 8, "t": 4, "b": below - 4},
         bargap=0.25,
         barmode="group",
         **axes,
@@ -155,9 +157,7 @@ def _bars(rows: Sequence[Compared]) -> dict[str, Any]:
         "x": np.nan_to_num(ends, nan=1.0, posinf=1.0),
         "y": np.arange(len(rows), dtype="i2"),
         "text": [row.words for row in rows],
-        "textposition": ["inside" if end > 1e-4 else "outside" for end in ends],
-        "insidetextanchor": "end",
-        "textangle": 0,
+        "textposition": "outside",
         "cliponaxis": False,
         "customdata": [[row.layer] for row in rows],
         "marker": {"color": [_colour(row.difference) for row in rows]},
@@ -173,7 +173,7 @@ def _difference_axis(words: str) -> dict[str, Any]:
     ticks = [-8, -6, -4, -2, 0]
     return {
         "type": "log",
-        "range": [np.log10(LEAST), 0.1],
+        "range": [np.log10(LEAST), 2.2],  # beyond 1 there is room for the number of a bar that ends there
         "tickvals": [10.0**power for power in ticks],
         "ticktext": [f"1e{power}" for power in ticks[:-1]] + ["1"],
         "gridcolor": FAINT,

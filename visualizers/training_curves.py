@@ -34,7 +34,8 @@ def training_curves(subject: Subject, settings: TrainingCurvesSettings) -> Figur
     epoch is the one before that. A loss that jumps up and stays there means a learning rate that is too high.
 
     The loss is the mean cross-entropy of a batch in nats, ln(classes) for pure guessing; the accuracy is the share that
-    is right, in [0, 1]. The thick line is the mean over the steps before, so it lags behind by half as many.
+    is right, in [0, 1]. The thick line is the mean over the steps before, so it lags behind by half as many. Blue
+    diamonds are the means of whole epochs, in their middle; the orange dots stand where an epoch ended.
     """
     run = subject.run
     if run is None:
@@ -52,7 +53,7 @@ def training_curves(subject: Subject, settings: TrainingCurvesSettings) -> Figur
             "range": [0, 1.02 * last],
             "gridcolor": FAINT,
             "zeroline": False,
-            "title": note_below(f"step<br>{_best(run)}<br>{_KEY}"),
+            "title": note_below(f"step · {_KEY}<br>{_best(run)}"),
         },
         yaxis={**_AXIS, "domain": [0, 0.47], "tickformat": ".0%", "title": _name("accuracy")},
         yaxis2={
@@ -95,18 +96,23 @@ def _best(run: Run) -> str:
     if checked:
         best = max(checked, key=lambda epoch: epoch.validation_accuracy or 0)
         return (
-            f"best validation accuracy <b>{best.validation_accuracy:.2%}</b>, "
+            f"best validation accuracy <b>{best.validation_accuracy:.2%}</b>,<br>"
             f"after epoch {best.number} of {run.epochs[-1].number}"
         )
     if run.epochs:
         last = run.epochs[-1]
-        return f"no images kept out; {last.accuracy:.2%} right in training in epoch {last.number}"
+        return f"no images kept out;<br>{last.accuracy:.2%} right in training in epoch {last.number}"
     return f"{len(run.steps):,} steps, no whole epoch yet" if len(run.steps) else "nothing measured yet"
 
 
 def _epochs(epochs: Sequence[EpochMetrics], what: str) -> list[tuple[int, float | None, float | None]]:
     """Last step, training and validation value of each epoch."""
     return [(epoch.step, getattr(epoch, what), getattr(epoch, f"validation_{what}")) for epoch in epochs]
+
+
+def _middles(ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The middle step of each epoch, for means over its steps."""
+    return (np.concatenate([[0], ends[:-1]]) + ends) / 2 if len(ends) else np.zeros(0)
 
 
 def _curves(
@@ -127,7 +133,14 @@ def _curves(
     return [
         {**line, "y": values[::stride], "line": {"color": BLUE, "width": 0.7}, "opacity": 0.4},
         {**line, **hover, "y": mean, "line": {"color": BLUE, "width": 2.2}},
-        {**dots, **hover, "y": trained, "mode": "markers", "marker": {"color": BLUE, "size": 7, "symbol": "diamond"}},
+        {
+            **dots,
+            "x": _middles(ends),
+            "y": trained,
+            "mode": "markers",
+            "marker": {"color": BLUE, "size": 7, "symbol": "diamond"},
+            "hovertemplate": f"mean {what} of the epoch %{{y:.4g}}<extra></extra>",
+        },
         {
             **dots,
             "y": checked,
