@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def _difference_axis(words: str) -> dict[str, Any]:
     ticks = [-8, -6, -4, -2, 0]
     return {
         "type": "log",
-        "range": [np.log10(LEAST), 2.2],  # beyond 1 there is room for the number of a bar that ends there
+        "range": [log10(LEAST), 2.2],  # beyond 1 there is room for the number of a bar that ends there
         "tickvals": [10.0**power for power in ticks],
         "ticktext": [f"1e{power}" for power in ticks[:-1]] + ["1"],
         "gridcolor": FAINT,

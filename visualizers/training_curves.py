@@ -1,6 +1,6 @@
 """How a training went: loss and accuracy, step by step and epoch by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -110,11 +110,6 @@ def _epochs(epochs: Sequence[EpochMetrics], what: str) -> list[tuple[int, float 
     return [(epoch.step, getattr(epoch, what), getattr(epoch, f"validation_{what}")) for epoch in epochs]
 
 
-def _middles(ends: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The middle step of each epoch, for means over its steps."""
-    return (np.concatenate([[0], ends[:-1]]) + ends) / 2 if len(ends) else np.zeros(0)
-
-
 def _curves(
     run: Run,
     values: NDArray[np.float32],
@@ -123,30 +118,51 @@ def _curves(
     what: str,
     axis: str,
 ) -> list[dict[str, Any]]:
-    stride = -(-len(values) // MOST_POINTS) or 1
-    steps, mean = run.steps[::stride], smoothed(values, smoothing)[::stride]
-    ends = np.array([step for step, _, _ in epochs], np.int64)
+    lines = _lines(run.steps, values, smoothing, what) if len(values) else []
+    return [{**trace, "yaxis": axis} for trace in (*lines, *(_dots(epochs, what) if epochs else []))]
+
+
+def _lines(
+    steps: NDArray[np.int64], values: NDArray[np.float32], smoothing: int, what: str
+) -> Iterator[dict[str, Any]]:
+    """Each step, thin, and the mean of the last ones."""
+    stride = -(-len(values) // MOST_POINTS)
+    line = {"type": "scatter", "mode": "lines", "x": steps[::stride].astype(np.int32)}
+    yield {
+        **line,
+        "y": values[::stride],
+        "line": {"color": BLUE, "width": 0.7},
+        "opacity": 0.4,
+        "hoverinfo": "skip",
+    }
+    yield {
+        **line,
+        "y": smoothed(values, smoothing)[::stride],
+        "line": {"color": BLUE, "width": 2.2},
+        "hovertemplate": f"step %{{x}}: {what} %{{y:.4g}}<extra></extra>",
+    }
+
+
+def _dots(epochs: Sequence[tuple[int, float | None, float | None]], what: str) -> Iterator[dict[str, Any]]:
+    """Each epoch: its mean in training, in its middle, and what was validated after it."""
+    ends = np.array([step for step, _, _ in epochs], np.int32)
     trained, checked = (np.array([each[k] for each in epochs], np.float32) for k in (1, 2))
-    line = {"type": "scatter", "mode": "lines", "x": steps, "yaxis": axis, "hoverinfo": "skip"}
-    hover = {"hovertemplate": f"step %{{x}}: {what} %{{y:.4g}}<extra></extra>", "hoverinfo": "all"}
-    dots = {"type": "scatter", "x": ends, "yaxis": axis, "cliponaxis": False}
-    return [
-        {**line, "y": values[::stride], "line": {"color": BLUE, "width": 0.7}, "opacity": 0.4},
-        {**line, **hover, "y": mean, "line": {"color": BLUE, "width": 2.2}},
-        {
-            **dots,
-            "x": _middles(ends),
-            "y": trained,
-            "mode": "markers",
-            "marker": {"color": BLUE, "size": 7, "symbol": "diamond"},
-            "hovertemplate": f"mean {what} of the epoch %{{y:.4g}}<extra></extra>",
-        },
-        {
-            **dots,
-            "y": checked,
-            "mode": "lines+markers",
-            "line": {"color": ORANGE, "width": 1.5},
-            "marker": {"color": ORANGE, "size": 7},
-            "hovertemplate": f"validation {what} %{{y:.4g}}<extra></extra>",
-        },
-    ]
+    yield {
+        "type": "scatter",
+        "mode": "markers",
+        "x": (np.concatenate([[0], ends[:-1]]) + ends) / 2,
+        "y": trained,
+        "marker": {"color": BLUE, "size": 7, "symbol": "diamond"},
+        "cliponaxis": False,
+        "hovertemplate": f"mean {what} of the epoch %{{y:.4g}}<extra></extra>",
+    }
+    yield {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": ends,
+        "y": checked,
+        "line": {"color": ORANGE, "width": 1.5},
+        "marker": {"color": ORANGE, "size": 7},
+        "cliponaxis": False,
+        "hovertemplate": f"validation {what} %{{y:.4g}}<extra></extra>",
+    }
