@@ -30,6 +30,7 @@ class Capability(Enum):
     EDITS = "edits"
     WEIGHTS = "weights"
     FIT = "fit"
+    OTHER_WEIGHTS = "other weights"
 
 
 class BackendError(Exception):
@@ -151,6 +152,21 @@ class Model(ABC):
         Raises:
             BackendError: a layer or weight is missing, surplus or of another shape; nothing has been changed then.
         """
+
+    def with_weights(self, weights: Weights, name: str = "") -> "Model":
+        """The same network with other weights; this one stays as it is, and neither sees what becomes of the other.
+
+        What is expensive, such as compiled functions, is shared or made anew cheaply, so that one may step through the
+        snapshots of a training.
+
+        Args:
+            weights: all of them, as for `load`.
+            name: what to call it; by default as this one.
+
+        Raises:
+            BackendError: the weights do not fit, as for `load`, or the model lacks `Capability.OTHER_WEIGHTS`.
+        """
+        raise BackendError(f"{self.name} cannot be given other weights here; build it anew with them.")
 
     @abstractmethod
     def gradients(

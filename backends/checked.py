@@ -6,6 +6,7 @@ valid arguments.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from math import prod
 from types import MappingProxyType
 
@@ -56,6 +57,8 @@ class CheckedModel(Model):
         self.classes = _class_names(name, self.layers[-1], classes)
         self._logits = _logits_layer(self.layers)
         lacking = {*lacks, *([] if self._logits else [Capability.LOGITS, Capability.FIT])}
+        if type(self)._own is CheckedModel._own:
+            lacking.add(Capability.OTHER_WEIGHTS)
         self.capabilities = frozenset(Capability) - lacking
         self._everything = tuple(self._infos)
         self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
@@ -85,6 +88,10 @@ class CheckedModel(Model):
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
         """One training step for each learning rate, images and labels."""
+
+    def _own(self, weights: Weights) -> None:
+        """Gives this shallow copy of a model weights of its own, all known to fit; a backend may leave it out."""
+        raise NotImplementedError
 
     @property
     def version(self) -> str:
@@ -119,6 +126,16 @@ class CheckedModel(Model):
     def load(self, weights: Weights) -> None:
         self._write(fitting(self.name, self.layers, weights))
         self._changed()
+
+    def with_weights(self, weights: Weights, name: str = "") -> Model:
+        if Capability.OTHER_WEIGHTS not in self.capabilities:
+            return super().with_weights(weights, name)
+        given = fitting(self.name, self.layers, weights)
+        sibling = copy(self)
+        sibling.name = name or self.name
+        sibling._changed()
+        sibling._own(given)
+        return sibling
 
     def gradients(
         self, images: Array, target: int | Target, of: Sequence[str], edits: Sequence[Edit] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,12 @@ class PyTorchModel(CheckedModel):
                 views = canonical(self._owners[layer]) if named else {}
                 for name, view in views.items():
                     view.copy_(torch.from_numpy(np.array(named[name])))
+
+    def _own(self, weights: Weights) -> None:
+        """One deep copy of all, so that what shares weights still shares them."""
+        shared = self._operations, self._training, self._network, self._owners
+        self._operations, self._training, self._network, self._owners = deepcopy(shared)
+        self._write(weights)
 
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
