@@ -168,3 +168,11 @@ class KerasModel(CheckedModel):
         for rate, images, labels in batches:
             loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
             yield Step(float(loss), float(accuracy))
+
+
+def reads_weights(operation: Operation, shapes: Sequence[tuple[int | None, ...]], layer: Any) -> bool:
+    """Whether a layer, called on inputs of these shapes, reads each of its weights through the variable's handle."""
+    specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    call = tf.function(partial(operation.call, training=False), autograph=False).get_concrete_function(*specs)
+    captured = {id(each) for each in call.captured_inputs}
+    return all(id(variable.value.handle) in captured for variable in canonical(layer).values())

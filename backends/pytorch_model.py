@@ -128,7 +128,7 @@ class PyTorchModel(CheckedModel):
         return {name: view.detach().cpu().numpy().copy() for name, view in canonical(self._owners[layer]).items()}
 
     def _write(self, weights: Weights) -> None:
-        with torch.no_grad():
+        with one_core, torch.no_grad():
             for layer, named in weights.items():
                 views = canonical(self._owners[layer]) if named else {}
                 for name, view in views.items():
@@ -137,7 +137,8 @@ class PyTorchModel(CheckedModel):
     def _own(self, weights: Weights) -> None:
         """One deep copy of all, so that what shares weights still shares them."""
         shared = self._operations, self._training, self._network, self._owners
-        self._operations, self._training, self._network, self._owners = deepcopy(shared)
+        with one_core:
+            self._operations, self._training, self._network, self._owners = deepcopy(shared)
         self._write(weights)
 
     def _steps(
