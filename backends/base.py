@@ -31,6 +31,7 @@ class Capability(Enum):
     WEIGHTS = "weights"
     FIT = "fit"
     OTHER_WEIGHTS = "other weights"
+    GUIDED = "guided gradients"
 
 
 class BackendError(Exception):
@@ -170,7 +171,12 @@ class Model(ABC):
 
     @abstractmethod
     def gradients(
-        self, images: Array, target: int | Target, of: Sequence[str], edits: Sequence[Edit] = ()
+        self,
+        images: Array,
+        target: int | Target,
+        of: Sequence[str],
+        edits: Sequence[Edit] = (),
+        guided: bool = False,
     ) -> Mapping[str, Array]:
         """How the target moves with the outputs of layers, in inference mode.
 
@@ -178,9 +184,17 @@ class Model(ABC):
             images: `(n, height, width, channels)`.
             target: a class (its logit), or a unit of any layer.
             of: layer names; the first layer's name asks for the gradient in the image itself.
+            edits: units to mute or scale in this pass only.
+            guided: guided backpropagation: every relu lets only positive gradients through, as well as only those of
+                units that are active (Springenberg et al. 2015, section 3.4).
 
         Returns:
             Layer name → array of the shape of that layer's activation.
+
+        Raises:
+            UnknownLayer: a name the model does not have.
+            BackendError: images of another shape, a target or unit that does not exist, or `guided` where the model
+                lacks `Capability.GUIDED`.
         """
 
     @abstractmethod

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights, read_only
 from .checked import CheckedModel, Scales
+from .keras_guided import guided_relu
 from .keras_layers import canonical
 from .keras_training import training_step
-from .operations import Operation, run
+from .operations import Operation, replaced, run
 
 
 class KerasModel(CheckedModel):
@@ -66,7 +67,17 @@ class KerasModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
-        function = self._function("gradients", target)
+        return self._backward_through("gradients", images, target, direction, layers, scales)
+
+    def _backward_guided(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        return self._backward_through("guided", images, target, direction, layers, scales)
+
+    def _backward_through(
+        self, use: str, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        function = self._function(use, target)
         found = function(tf.constant(images), tf.constant(direction), self._all_scales(scales))
         results = dict(zip(self._everything, found, strict=True))
         return {name: read_only(results[name].numpy()) for name in layers}
@@ -99,11 +110,12 @@ class KerasModel(CheckedModel):
         return bound
 
     def _compile(self, use: str, names: Sequence[str]) -> Callable[..., Any]:
-        if use == "gradients":
+        if use in ("gradients", "guided"):
+            operations = replaced(self._operations, self._relus, guided_relu) if use == "guided" else self._operations
             output = tf.TensorSpec((None, *self._infos[names[0]].output_shape), tf.float32)
 
             def gradients(images: Any, direction: Any, scales: Any) -> list[Any]:
-                values = run(self._operations, tf.identity(images), scales, alias=tf.identity)
+                values = run(operations, tf.identity(images), scales, alias=tf.identity)
                 inputs = [values[name] for name in self._everything]
                 found = tf.gradients(values[names[0]], inputs, direction, unconnected_gradients="zero")
                 return list(found)

@@ -14,8 +14,9 @@ from torch.nn import functional
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights
 from .checked import CheckedModel, Scales
-from .operations import Operation, run
+from .operations import Operation, replaced, run
 from .pytorch_cores import SMALL, one_core
+from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
 from .pytorch_single import for_one_image
 
@@ -66,10 +67,27 @@ class PyTorchModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
+        return self._backward_through(self._operations, images, target, direction, layers, scales)
+
+    def _backward_guided(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        operations = replaced(self._operations, self._relus, guided_relu)
+        return self._backward_through(operations, images, target, direction, layers, scales)
+
+    def _backward_through(
+        self,
+        operations: Sequence[Operation],
+        images: Array,
+        target: str,
+        direction: Array,
+        layers: Sequence[str],
+        scales: Scales,
+    ) -> dict[str, Array]:
         with self._cores(len(images)), torch.enable_grad():
             given = self._given(images).requires_grad_()
             names = [target, *layers]
-            values = self._run(self._operations, given, names, scales, alias=lambda value: value.view_as(value))
+            values = self._run(operations, given, names, scales, alias=lambda value: value.view_as(value))
             found = torch.autograd.grad(
                 values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
             )
