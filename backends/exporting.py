@@ -9,8 +9,8 @@ from typing import Any
 
 from ..models.architecture import Architecture
 from ..models.bundled import BUNDLED, weights_path
+from ..models.files import whole_file
 from ..models.weights import WeightsError, load_weights, read_architecture, read_metadata, save_weights
-from ..models.writing import whole_file
 from . import registry
 from .base import BackendError, BackendMissing, Weights
 from .stored import fitting

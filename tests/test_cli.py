@@ -16,7 +16,8 @@ import pytest
 from layerscope.datasets.mnist import load_mnist
 from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
 from layerscope.models.bundled import BUNDLED
-from layerscope.models.weights import initial_weights, save_weights
+from layerscope.models.weights import initial_weights, load_weights, save_weights
+from layerscope.training.runs import RunStore
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -231,3 +232,18 @@ def test_export_explains_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(b"1234")
     assert_one_sentence(run("export", "cut.safetensors", "mine.onnx"), "is not a whole safetensors file")
     assert not (tmp_path / "mine.onnx").exists()
+
+
+def test_export_takes_a_run_by_its_id(run: Run, tmp_path: Path) -> None:
+    folder = RunStore(tmp_path).path / "20260101-000000-mine"
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    network = BUNDLED["dense"]
+    for epoch in (1, 2):
+        weights, story = initial_weights(network, epoch), {"step": str(epoch), "epoch": str(epoch)}
+        save_weights(folder / "snapshots" / f"epoch-00{epoch}.safetensors", network, weights, story)
+    assert_one_sentence(run("export", "run:nothing", "mine.onnx", "--home", "."), "There is no run 'nothing'")
+    for source, epoch in ((f"run:{folder.name}", 2), (f"run:{folder.name}@epoch-001", 1)):
+        assert run("export", source, "mine.safetensors", "--home", ".").returncode == 0
+        found = load_weights(tmp_path / "mine.safetensors", network)["logits"]["kernel"]
+        assert (found == initial_weights(network, epoch)["logits"]["kernel"]).all()
