@@ -122,9 +122,12 @@ def _failed(error: Exception, entry: Visualizer, settings: Mapping[str, Any]) ->
 
 def _fingerprint(subject: Subject) -> tuple[bytes, ...]:
     """The bytes that the visualizer is given; a write around the read-only flag shows in them."""
-    arrays: list[NDArray[Any]] = [] if subject.forward is None else [subject.image, *subject.activations.values()]
+    passes = [each for each in (subject.forward, subject.second_image, subject.second_forward) if each]
+    arrays: list[NDArray[Any]] = [array for each in passes for array in (each.image, *each.activations.values())]
     arrays += [] if subject.dataset is None else [subject.dataset.images, subject.dataset.labels]
-    weights = [array for layer in subject.model.layers for array in subject.model.weights(layer.name).values()]
+    arrays += [] if subject.run is None else [subject.run.steps, subject.run.losses, subject.run.accuracies]
+    models = [each for each in (subject.model, subject.second_model) if each]
+    weights = [array for model in models for layer in model.layers for array in model.weights(layer.name).values()]
     return tuple(array.tobytes() for array in [*arrays, *weights])
 
 
