@@ -14,6 +14,7 @@ from ..training.config import RunError
 from . import train_ids as ids
 from .services import Services
 from .train_form import FRESH, RECIPES, begins, config_of, filled, preset_of, presets
+from .train_layers import edited, words_of
 from .train_page import train_page
 from .train_routes import register_train_routes
 
@@ -80,14 +81,15 @@ def _register_form(app: Dash, services: Services) -> None:
         Output(ids.field("begin"), "value"),
         Output(ids.NETWORK_WORDS, "children"),
         Input(ids.field("network"), "value"),
+        _value(Input, "architecture"),
         Input(ids.STARTED, "data"),
         State(ids.field("begin"), "value"),
     )
-    def beginnings(network: str, _started: str | None, chosen: str) -> Any:
+    def beginnings(network: str, draft: Any, _started: str | None, chosen: str) -> Any:
         """What this network can begin from."""
         options = begins(network, services.store.runs() if services.store else [])
         known = chosen in [option["value"] for option in options]
-        return options, chosen if known else FRESH, _words(network)
+        return options, chosen if known else FRESH, _words(network, draft)
 
     @app.callback(
         *[_value(Output, name) for name in ids.RECIPE_FIELDS],
@@ -110,12 +112,9 @@ def _register_form(app: Dash, services: Services) -> None:
         return *[fields[name] for name in ids.RECIPE_FIELDS], presets(network)
 
 
-def _words(network: str) -> str:
-    known = BUNDLED.get(network)
-    if known is None:
-        return ""
-    size = "×".join(map(str, known.input_shape[:2]))
-    return f"{len(known.layers)} layers, {known.parameters:,} parameters, {size} pixels"
+def _words(network: str, draft: Any) -> str:
+    own = edited(draft)
+    return f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
 
 
 def _register_browser(app: Dash) -> None:
@@ -125,6 +124,13 @@ def _register_browser(app: Dash) -> None:
         app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
 
     clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
+    clientside("trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
+    clientside(
+        "trainForget",
+        _value(partial(Output, allow_duplicate=True), "architecture"),
+        _value(Input, "network"),
+        prevent_initial_call=True,
+    )
     clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
     clientside(
         "trainPreset",

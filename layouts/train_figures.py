@@ -29,6 +29,7 @@ def curves(runs: Sequence[Run]) -> Figure:
         runs: the first is the selected one; each has its own colour.
     """
     traces = [trace for number, run in enumerate(runs) for trace in _traces(run, number, len(runs) > 1)]
+    empty = not any(len(run.losses) for run in runs)
     longest = max((run.epochs_in_all for run in runs), default=1)
     return figure(
         traces,
@@ -39,7 +40,14 @@ def curves(runs: Sequence[Run]) -> Figure:
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
         hovermode="closest",
         xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below("epoch"), "minallowed": 0},
-        yaxis={**_axis(), "domain": [0.55, 1], "type": "log", "title": _title("loss (nats)"), **_loss_ticks(runs)},
+        yaxis={
+            **_axis(),
+            "domain": [0.55, 1],
+            "type": "log",
+            "title": _title("loss (nats)"),
+            **_loss_ticks(runs),
+            **({"range": [-1, 0.5]} if empty else {}),
+        },
         yaxis2={
             **_axis(),
             "domain": [0, 0.46],
@@ -48,6 +56,7 @@ def curves(runs: Sequence[Run]) -> Figure:
             "tickformat": ".3~%",
             "autorangeoptions": {"clipmax": 1.002},
             "nticks": 6,
+            **({"range": [0, 1]} if empty else {}),
         },
     )
 

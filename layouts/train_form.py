@@ -14,6 +14,7 @@ from ..training.config import DataChoice, RunConfig, RunError
 from ..training.recipes import FAST, ORIGINAL, Recipe
 from ..training.runs import SOURCE
 from .services import Services
+from .train_layers import edited
 
 Values = Mapping[str, Any]
 Option = dict[str, Any]
@@ -91,9 +92,10 @@ def config_of(values: Values, services: Services) -> RunConfig:
     Raises:
         RunError: a field is empty or holds no such value; the message names it.
     """
-    begin = values.get("begin") or FRESH
+    begin, own = values.get("begin") or FRESH, edited(values.get("architecture"))
     return RunConfig(
-        model=str(values.get("network") or ""),
+        model=own.name if own else str(values.get("network") or ""),
+        architecture=own,
         backend=str(values.get("backend") or ""),
         recipe=_recipe(values),
         data=DataChoice(
@@ -159,5 +161,12 @@ def defaults(services: Services) -> dict[str, Any]:
     """Every field of the form before anybody touches it."""
     network = services.model if services.model in BUNDLED else next(iter(FAST))
     source = next(option["value"] for option in sources(services.data) if not option["disabled"])
-    own = {"network": network, "backend": services.default_backend, "begin": FRESH, "source": source, "share": 100}
+    own = {
+        "network": network,
+        "architecture": None,
+        "backend": services.default_backend,
+        "begin": FRESH,
+        "source": source,
+        "share": 100,
+    }
     return {**own, **filled(FAST[network]), "seed": 0, "title": ""}

@@ -5,8 +5,8 @@ PROVIDER = "provider"
 SCHEME = "scheme"
 
 FIELDS = (
-    "network", "backend", "begin", "source", "share", "validation", "epochs", "batch", "optimiser", "rate", "schedule",
-    "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
+    "network", "architecture", "backend", "begin", "source", "share", "validation", "epochs", "batch", "optimiser",
+    "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
 )  # fmt: skip
 """The form's fields, by the names that their values go by."""
 RECIPE_FIELDS = (
@@ -22,6 +22,7 @@ START = "start"
 STARTED = "started"
 FAULT = "form-fault"
 NETWORK_WORDS = "network-words"
+EDIT_LAYERS = "edit-layers"
 
 CURVES = "curves"
 FILTERS = "filters"
@@ -35,4 +36,4 @@ def field(name: str) -> str:
 
 def value_of(name: str) -> str:
     """The property of that control that holds its value."""
-    return "checked" if name == "augmentation" else "value"
+    return {"augmentation": "checked", "architecture": "data"}.get(name, "value")

@@ -27,6 +27,7 @@ def train_page(services: Services) -> Any:
     return dmc.MantineProvider(
         [
             dcc.Store(id=ids.STARTED),
+            dcc.Store(id=ids.field("architecture")),
             dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
             html.Button("Skip to the runs", className="skip-link", id="skip-link"),
             _header(),
@@ -87,6 +88,7 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
     networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
     return [
         _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
+        html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button wide"),
         html.Div(
             [
                 html.Div("Backend", className="field-label", id="backend-label"),

@@ -21,6 +21,7 @@ from .panels import digest
 from .services import Services
 from .train_figures import answers, curves, filters
 from .train_form import with_epochs
+from .train_layers import layers_of
 from .train_rows import Row, Rows
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,14 @@ def register_train_routes(server: Flask, services: Services, prefix: str) -> Non
         """Everything that has changed since the page asked last."""
         executor.advance()
         return _json(state_of(services, executor, rows, _sent()))
+
+    @routes.post("/layers")
+    def layers() -> Response:
+        """The layers of a network after an edit."""
+        try:
+            return _json(layers_of(_sent()))
+        except RunError as error:
+            return _json({"fault": str(error)})
 
     @routes.post("/runs/<id>/<action>")
     def act(id: str, action: str) -> Response:

@@ -76,7 +76,7 @@ def row_of(run: Run, backends: Mapping[str, str]) -> Row:
     row: Row = {
         "id": run.id,
         "title": run.title,
-        "network": BUNDLED[run.model].title if run.model in BUNDLED else run.model,
+        "network": _network(run),
         "facts": _facts(run, backends),
         "state": run.status,
         "words": STATES.get(run.status, run.status),
@@ -98,6 +98,11 @@ def row_of(run: Run, backends: Mapping[str, str]) -> Row:
         "look": {"model": f"{SOURCE}{run.id}", "backend": run.backend},
     }
     return {**row, "version": digest(orjson.dumps(row))}
+
+
+def _network(run: Run) -> str:
+    own = run.config.get("architecture")
+    return str(own["title"]) if own else BUNDLED[run.model].title if run.model in BUNDLED else run.model
 
 
 def _seconds_left(run: Run) -> float | None:
