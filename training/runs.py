@@ -292,7 +292,7 @@ class RunStore:
         with suppress(RunError), folder.held(0.1):
             status = folder.written_status()
             if status.state == "queued":
-                folder.write_status(replace(status, state="stopped", message="Stopped before it began."))
+                folder.write_status(replace(status, state="stopped", message="Taken out of the queue."))
 
     def metrics_csv(self, id: str) -> str:
         """Everything a run measured as CSV: one line for each step and for each epoch, empty where it has no value.
