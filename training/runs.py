@@ -277,7 +277,8 @@ class RunStore:
             longer = replace(config, further=(*config.further, epochs))
             check(longer)
             folder.write_config(longer)
-            self._queue(folder, replace(status, epochs=longer.epochs))
+            steps = status.steps // config.epochs * longer.epochs
+            self._queue(folder, replace(status, epochs=longer.epochs, steps=steps))
 
     def stop(self, id: str) -> None:
         """Asks the trainer of a run to stop at its next step and keep what was learnt; one in the queue leaves it.
