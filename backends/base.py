@@ -257,6 +257,12 @@ class Backend(ABC):
             BackendMissing: the framework is not there.
         """
 
+    def seed(self, seed: int) -> None:  # noqa: B027 - a backend whose training leaves nothing to chance needs none
+        """Makes what chance decides in training, such as what dropout mutes, come out the same in every process.
+
+        It holds for models built afterwards, in this process.
+        """
+
     @abstractmethod
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         """A model of a description, with the given weights or with fresh ones drawn from the seed.
