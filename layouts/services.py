@@ -19,6 +19,9 @@ from ..datasets.samples import samples_or_digits
 from ..models.bundled import BUNDLED
 from ..models.layers import LayerInfo
 from ..models.run import Run
+from ..training.config import RunError
+from ..training.executor import Executor, LocalProcesses
+from ..training.runs import SOURCE, RunStore
 from ..visualizers.contract import Pass, Visualizer
 from ..visualizers.registry import registered
 from .jobs import Jobs
@@ -40,6 +43,7 @@ class Services:
         model: the model a page without an address shows.
         backend: likewise; the first installed one when empty.
         data: folder with the user's data, where there is one.
+        home: folder that runs are kept in; without one there are none.
         jobs: visualizers that take their time.
         costs: what drawing takes.
         watchdog: stops views that follow the pen and take too long.
@@ -49,6 +53,7 @@ class Services:
     model: str
     backend: str = ""
     data: Path | None = None
+    home: Path | None = None
     jobs: Jobs = field(default_factory=Jobs)
     costs: Costs = field(default_factory=Costs)
     watchdog: Watchdog = field(default_factory=Watchdog)
@@ -60,7 +65,29 @@ class Services:
     @cached_property
     def pool(self) -> ModelPool:
         """The opened models; of sources that name code or files, only the server's own is opened."""
-        return ModelPool(trusted=[self.model])
+        return ModelPool(trusted=[self.model], located=self._located)
+
+    @cached_property
+    def store(self) -> RunStore | None:
+        """The training runs of the home folder; None without one."""
+        return RunStore(self.home) if self.home else None
+
+    @cached_property
+    def executor(self) -> Executor | None:
+        """Who trains them; None without a home folder."""
+        return LocalProcesses(self.store) if self.store else None
+
+    @property
+    def runs(self) -> Mapping[str, str]:
+        """Id → title of every training run that can be looked at, newest first."""
+        return self.store.titles() if self.store else {}
+
+    def run(self, id: str) -> Run | None:
+        """A training run, with everything it has measured so far; None when there is none of that id."""
+        try:
+            return self.store.read(id) if self.store else None
+        except RunError:
+            return None
 
     @property
     def visualizers(self) -> Mapping[str, Visualizer]:
@@ -78,10 +105,12 @@ class Services:
         usable = [backend.name for backend in self.backends if backend.missing is None]
         return self.backend or next(iter(usable), self.backends[0].name)
 
-    @cached_property
+    @property
     def models(self) -> Mapping[str, str]:
-        """Name → title of every model that can be chosen."""
+        """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learnt."""
         titles = {name: architecture.title for name, architecture in BUNDLED.items()}
+        learnt = self.store.learnt() if self.store else {}
+        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
 
     def open(self, model: str, backend: str) -> Model:
@@ -132,20 +161,22 @@ class Services:
                 self._passes[key] = known
         return known
 
-    @property
-    def runs(self) -> Mapping[str, str]:
-        """Id → title of every training run that can be looked at."""
-        return {}
-
-    def run(self, id: str) -> Run | None:
-        """A training run, with everything it has measured so far; None when there is none of that id."""
-        return None
-
     def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:
-        """The layers of a model; those of a bundled one are known without opening it."""
+        """The layers of a model; those of a bundled one, and of a run's, are known without opening it."""
         if model in BUNDLED:
             return BUNDLED[model].infos
+        if self.store and model.startswith(SOURCE):
+            return self.store.architecture(model).infos
         return self.open(model, backend or self.default_backend).layers
+
+    def _located(self, source: str) -> Path | None:
+        """The weights file of a run's model; None for what is no run's."""
+        if self.store is None or not source.startswith(SOURCE):
+            return None
+        try:
+            return self.store.weights_path(source)
+        except RunError as error:
+            raise BackendError(str(error)) from error
 
     @property
     def samples(self) -> tuple[Dataset, str | None]:
