@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from layerscope.backends.base import Edit, Model
 from layerscope.layouts.pictures import Source
+from layerscope.training.config import RunConfig
+from layerscope.training.folder import RunFolder, Status
+from layerscope.training.recipes import Recipe
+from layerscope.training.runs import RunStore
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -112,6 +118,37 @@ def test_pickers_come_when_they_are_needed_and_the_row_stays_still_under_the_pen
     assert dashboard.rest().page.locator(".selection").bounding_box() == row
     dashboard.panels("compare_images").get_by_role("button", name="Remove this panel").click()
     expect(pickers[0]).to_be_hidden()
+
+
+@pytest.fixture
+def trained_here(tmp_path: Path) -> Iterator[RunFolder]:
+    """A run that this test trains, as far as a server can tell."""
+    store = RunStore(tmp_path / "home")
+    config = RunConfig(model="dense", backend="pytorch", recipe=Recipe(epochs=2), title="My first run")
+    folder = store.folder(store.create(config))
+    with folder.held():
+        folder.write_status(Status(state="training", heartbeat=time.time()))
+        yield folder
+
+
+def test_a_training_run_is_chosen_and_followed(
+    window: Callable[..., Dashboard], serve: Callable[..., Any], trained_here: RunFolder
+) -> None:
+    dashboard = window(serve().address).visit(RUNS)
+    page, view = dashboard.page, dashboard.panels("training_curves")
+    expect(page.locator('.picker[data-need="run"]')).to_be_visible()
+    view.get_by_role("button", name="Choose My first run").click()
+    page.wait_for_function("(id) => location.hash.includes('run=' + id)", arg=trained_here.id)
+    expect(view).to_contain_text("nothing measured yet")
+    lines = [{"step": step, "loss": 2 / step, "accuracy": 1 - 0.5 / step, "seconds": 0.1 * step} for step in (1, 2, 3)]
+    lines.append({**lines[2], "epoch": 1, "validation_loss": 0.5, "validation_accuracy": 0.875})
+    trained_here.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    expect(view).to_contain_text("best validation accuracy 87.50%", timeout=20_000)  # by itself
+    losses = "() => [...layerscope.numbers(document.querySelector('.js-plotly-plot').data[0].y).values]"
+    np.testing.assert_allclose(page.evaluate(losses), [2, 1, 2 / 3], rtol=1e-6)
+    page.reload()
+    expect(page.locator("#selected-run")).to_have_value("My first run")
+    expect(view).to_contain_text("best validation accuracy 87.50%")
 
 
 def test_what_is_not_there_any_more_is_said_and_left_out(dashboard: Dashboard) -> None:
