@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, Literal
 
 from cachetools import LRUCache, TTLCache
 
@@ -34,6 +34,8 @@ PATIENCE = 0.3
 """Seconds that an answer waits for a second model, which is enough once its framework has started."""
 REMEMBERED = 20.0
 """Seconds until a second model that could not be opened is tried again."""
+RECENT = 2.0
+"""Seconds that a list of runs may be old where it is asked for at every stroke."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Services:
     slow: MutableMapping[str, bool] = field(default_factory=lambda: TTLCache(256, 600))
     _passes: MutableMapping[Any, Pass] = field(default_factory=lambda: LRUCache(4))
     _beside: MutableMapping[tuple[str, str], Future[Model]] = field(default_factory=lambda: TTLCache(16, REMEMBERED))
-    _learnt: MutableMapping[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(1, 1.0))
+    _recent: MutableMapping[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(4, RECENT))
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -111,8 +113,25 @@ class Services:
     def models(self) -> Mapping[str, str]:
         """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learnt."""
         titles = {name: architecture.title for name, architecture in BUNDLED.items()}
-        titles |= self._learnt_titles()
+        learnt = self.store.learnt() if self.store else {}
+        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
+
+    def title(self, model: str) -> str:
+        """What the page calls a model."""
+        if model in BUNDLED:
+            return BUNDLED[model].title
+        return Path(model).name if model == self.model else self.recent("models").get(model, model)
+
+    def recent(self, what: Literal["models", "runs"]) -> Mapping[str, str]:
+        """`models` or `runs` as of a moment ago: finding all runs takes longer than a stroke should."""
+        with self._lock:
+            known = self._recent.get(what)
+        if known is None:
+            known = self.models if what == "models" else self.runs
+            with self._lock:
+                self._recent[what] = known
+        return known
 
     def open(self, model: str, backend: str) -> Model:
         """The model, opened when first asked for.
@@ -170,16 +189,6 @@ class Services:
             with _as_backend_error():
                 return self.store.architecture(model).infos
         return self.open(model, backend or self.default_backend).layers
-
-    def _learnt_titles(self) -> Mapping[str, str]:
-        """Source → title of the runs' models; looked up at most once a second, because every answer asks."""
-        if self.store is None:
-            return {}
-        with self._lock:
-            if "all" not in self._learnt:
-                learnt = self.store.learnt()
-                self._learnt["all"] = {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
-            return self._learnt["all"]
 
     def _located(self, source: str) -> Path | None:
         """The weights file of a run's model; None for what is no run's."""
