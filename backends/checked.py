@@ -33,6 +33,8 @@ Scales = Mapping[str, Array]
 
 BUDGET = 256 * 2**20
 """Bytes of activations one pass may keep alive; more images than fit are passed through in slices."""
+MOST_IMAGES = 256
+"""Of one slice."""
 
 
 class CheckedModel(Model):
@@ -58,7 +60,8 @@ class CheckedModel(Model):
         lacking = {*lacks, *([] if self._logits else [Capability.LOGITS, Capability.FIT])}
         self.capabilities = frozenset(Capability) - lacking
         self._everything = tuple(self._infos)
-        self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
+        values = sum(prod(info.output_shape) for info in self.layers)
+        self.at_once = max(1, min(MOST_IMAGES, BUDGET // (4 * values)))
         self._version: str | None = None
         self._stored: dict[str, Mapping[str, Array]] = {}
 
@@ -100,7 +103,7 @@ class CheckedModel(Model):
         scales = self._scales(edits) if edits else {}
         if not len(images):
             return self._nothing(names)
-        if len(images) <= self._slice:
+        if len(images) <= self.at_once:
             return MappingProxyType(self._forward(images, names, scales))
         parts = [self._forward(part, names, scales) for part in self._slices(images)]
         return _joined(names, parts)
@@ -156,7 +159,7 @@ class CheckedModel(Model):
         self._stored = {}
 
     def _slices(self, images: Array) -> list[Array]:
-        return [images[start : start + self._slice] for start in range(0, len(images), self._slice)]
+        return [images[start : start + self.at_once] for start in range(0, len(images), self.at_once)]
 
     def _nothing(self, names: Sequence[str]) -> Mapping[str, Array]:
         """What no images give."""

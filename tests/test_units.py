@@ -425,8 +425,12 @@ def test_a_sample_is_spread_over_the_whole_data_set(backend: Backend, many: Data
 def test_portions_stay_within_their_memory_and_cover_every_image_once(backend: Backend, many: Dataset) -> None:
     model = built(backend, network(*SPATIAL))
     found = list(portions(model, many, np.arange(600)))
-    assert np.concatenate([indices for indices, _ in found]).tolist() == list(range(600))
-    np.testing.assert_array_equal(np.concatenate([images for _, images in found]), many.images / np.float32(255))
+    assert np.concatenate([portion.indices for portion in found]).tolist() == list(range(600))
+    joined = np.concatenate([portion.images for portion in found])
+    np.testing.assert_array_equal(joined, many.images / np.float32(255))
+    assert (found[-1].seen, found[-1].share) == (600, 1.0)
+    assert found[0].shown
+    assert found[-1].shown
     large = built(
         backend,
         network(
