@@ -33,8 +33,8 @@ Scales = Mapping[str, Array]
 
 BUDGET = 256 * 2**20
 """Bytes of activations one pass may keep alive; more images than fit are passed through in slices."""
-MOST_IMAGES = 256
-"""Of one slice."""
+MOST_IMAGES = 64
+"""Of one slice: what so many leave behind stays near the processor, and each then costs less than one of hundreds."""
 
 
 class CheckedModel(Model):

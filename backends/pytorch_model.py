@@ -21,7 +21,7 @@ from .pytorch_single import for_one_image
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
 FEW_IMAGES = 16
-"""So many stay in a core's own memory, and are quicker for each image than hundreds on two cores."""
+"""Of a small network, one core alone does so few more quickly than two cores hundreds, for each of them."""
 
 
 class PyTorchModel(CheckedModel):
