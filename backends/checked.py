@@ -35,6 +35,8 @@ BUDGET = 256 * 2**20
 """Bytes of activations one pass may keep alive; more images than fit are passed through in slices."""
 MOST_IMAGES = 64
 """Of one slice: what so many leave behind stays near the processor, and each then costs less than one of hundreds."""
+BACKWARD = 2
+"""The way back keeps all activations alive and makes as much again, so that half as many images are a slice."""
 
 
 class CheckedModel(Model):
@@ -134,7 +136,7 @@ class CheckedModel(Model):
             return self._nothing(names)
         parts = [
             self._backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
-            for part in self._slices(images)
+            for part in self._slices(images, BACKWARD)
         ]
         return _joined(names, parts)
 
@@ -158,8 +160,9 @@ class CheckedModel(Model):
         self._version = None
         self._stored = {}
 
-    def _slices(self, images: Array) -> list[Array]:
-        return [images[start : start + self.at_once] for start in range(0, len(images), self.at_once)]
+    def _slices(self, images: Array, share: int = 1) -> list[Array]:
+        size = max(1, self.at_once // share)
+        return [images[start : start + size] for start in range(0, len(images), size)]
 
     def _nothing(self, names: Sequence[str]) -> Mapping[str, Array]:
         """What no images give."""
