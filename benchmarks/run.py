@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import attributions
+import cancel
 import live
+import memory
 import start
 import views
 from measure import machine, save, table
-from tables import attributions_table, live_tables, start_tables, trace_tables, views_tables
+from tables import attributions_table, cancel_table, live_tables, memory_table, start_tables, trace_tables, views_tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -80,6 +82,21 @@ noise is random; only tf-keras-vis's Grad-CAM++ is another map, because it divid
 is what Layerscope takes of the library's time. Without a number the library beside it has no such map.
 """
 
+CANCEL = """\
+## Until a stopped view has stopped
+
+Every view that runs on request is started as a job and stopped at a random moment; milliseconds from there until its
+thread has ended.
+"""
+
+MEMORY = """\
+## The server's memory
+
+A server that has just started is asked, with the requests of the page, for every view of every layer of `cnn-compact`
+that it fits, on one backend and then on the other, and then all of it again for another digit and another unit.
+Megabytes of its resident memory.
+"""
+
 START = "## Until there is something to see\n"
 
 
@@ -125,6 +142,8 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
         lambda arguments: attributions.measured(),
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
     ),
+    "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
+    "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
     "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
 }
 

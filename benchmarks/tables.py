@@ -7,6 +7,7 @@ from measure import Timing, brief, mark, table
 
 TRACE_RATIO = 1.2
 MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
+STOPPED, MOST_MB = 200, 2500
 TITLES = {"pytorch": "PyTorch", "keras": "Keras", "echo": "bare Dash callback"}
 
 Found = Mapping[str, Any]
@@ -71,6 +72,26 @@ def attributions_table(entries: Sequence[Found]) -> str:
         rows.append((*row, f"{quickest} {peers[quickest]}", f"{share:.2f}", f"≤ {line:.2g}", mark(share <= line)))
     heads = ("attribution", "backend", "Layerscope", "the library's quickest way", "ratio", "line", "")
     return table(heads, rows)
+
+
+def cancel_table(entries: Sequence[Found]) -> str:
+    """One row for each view and backend."""
+    rows = [
+        (entry["view"], TITLES[entry["backend"]], times.count, brief(times.median), brief(entry["worst"]), held)
+        for entry in entries
+        for times in [_timing(entry["milliseconds"])]
+        for held in [mark(entry["worst"] <= STOPPED)]
+    ]
+    return table(("view", "backend", "stopped", "median", "worst", f"≤ {STOPPED}"), rows)
+
+
+def memory_table(steps: Sequence[Found]) -> str:
+    """One row for each step."""
+    rows = [
+        (step["step"], step.get("views", ""), f"{step['now']:.0f}", f"{step['most']:.0f}", mark(step["most"] < MOST_MB))
+        for step in steps
+    ]
+    return table(("after", "figures", "MB", "most so far", f"< {MOST_MB}"), rows)
 
 
 def live_tables(found: Found) -> tuple[str, str, str, str]:
