@@ -45,6 +45,7 @@ class Line:
 LINES: Mapping[str, Line] = {
     "gradient": Line(),
     "gradient × input": Line(),
+    "guided backpropagation": Line(),
     "integrated gradients": Line(),
     "SmoothGrad": Line(1 / 3, 0.7),
     "Grad-CAM": Line(),
@@ -116,6 +117,7 @@ def _ours(question: Any) -> Maps:
     return {
         "gradient": lambda: attribution.gradient(question),
         "gradient × input": lambda: attribution.gradient_times_input(question),
+        "guided backpropagation": lambda: attribution.guided_gradient(question),
         "integrated gradients": lambda: attribution.integrated_gradients(question, start, STEPS).attribution,
         "SmoothGrad": lambda: attribution.smooth_gradient(question, NOISE, SAMPLES),
         "Grad-CAM": lambda: attribution.grad_cam(question, LAYER),
@@ -126,7 +128,15 @@ def _ours(question: Any) -> Maps:
 
 def _captum(architecture: Any, weights: Any, image: np.ndarray) -> Mapping[str, Mapping[str, Contender]]:
     import torch
-    from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, NoiseTunnel, Occlusion, Saliency
+    from captum.attr import (
+        GuidedBackprop,
+        InputXGradient,
+        IntegratedGradients,
+        LayerGradCam,
+        NoiseTunnel,
+        Occlusion,
+        Saliency,
+    )
 
     names = [layer.name for layer in architecture.layers[1:]]
     network = torch_network(architecture, weights)[: names.index("logits") + 1]
@@ -163,6 +173,7 @@ def _captum(architecture: Any, weights: Any, image: np.ndarray) -> Mapping[str, 
     return {
         "gradient": both("Captum", map_of(saliency, abs=False)),
         "gradient × input": both("Captum", map_of(InputXGradient(network))),
+        "guided backpropagation": both("Captum", map_of(GuidedBackprop(network))),
         "integrated gradients": both("Captum", integrated),
         "SmoothGrad": both("Captum", noisy),
         "Grad-CAM": both("Captum", map_of(cam, relu_attributions=True)),
