@@ -131,6 +131,7 @@ def _register_browser(app: Dash) -> None:
         _value(Input, "network"),
         prevent_initial_call=True,
     )
+    clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
     clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
     clientside(
         "trainPreset",

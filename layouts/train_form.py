@@ -23,6 +23,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINA
 VALIDATION = 0.1
 """Kept out where a recipe keeps nothing out, so that there is a curve of it to watch."""
 FRESH = "fresh"
+OWN = "own"
 
 SCHEDULES: Mapping[str, str] = {"one-cycle": "One cycle", "constant": "Constant"}
 OPTIMISERS: Mapping[str, str] = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}
@@ -37,10 +38,11 @@ def sources(data: Path | None) -> list[Option]:
     """The data that can be learnt from, with what is missing for the others, as options of a dropdown."""
     mnist = find_mnist(data, ("train",)) is not None
     there = {"mnist": mnist, "mnist+pens": mnist and find_pendigits(data) is not None, "digits": True}
-    return [
+    known = [
         {"value": name, "label": title if there[name] else f"{title} (not found)", "disabled": not there[name]}
         for name, title in SOURCES.items()
     ]
+    return [*known, {"value": OWN, "label": "Your own…", "disabled": False}]
 
 
 def begins(network: str, runs: Sequence[Run]) -> list[Option]:
@@ -99,13 +101,28 @@ def config_of(values: Values, services: Services) -> RunConfig:
         backend=str(values.get("backend") or ""),
         recipe=_recipe(values),
         data=DataChoice(
-            source=str(values.get("source") or ""),
+            source=_source(values),
             folder=str(services.data.absolute()) if services.data else "",
             share=_number(values, "share", "The share of the data") / 100,
+            skip_unreadable=bool(values.get("skip")),
         ),
         start="" if begin == FRESH else str(begin),
         title=str(values.get("title") or "").strip()[:200],
     )
+
+
+def _source(values: Values) -> str:
+    """What the images are called where they are known, or the path of the user's own."""
+    source = str(values.get("source") or "")
+    if source != OWN:
+        return source
+    given = str(values.get("path") or "").strip().strip("\"'")
+    if not given:
+        raise RunError("The path of your own images is missing.")
+    path = Path(given).expanduser().absolute()
+    if not path.exists():
+        raise RunError(f"There is no such file or folder on the computer that serves this page. Received: {given}")
+    return str(path)
 
 
 def _recipe(values: Values) -> Recipe:
@@ -167,6 +184,8 @@ def defaults(services: Services) -> dict[str, Any]:
         "backend": services.default_backend,
         "begin": FRESH,
         "source": source,
+        "path": "",
+        "skip": False,
         "share": 100,
     }
     return {**own, **filled(FAST[network]), "seed": 0, "title": ""}

@@ -5,8 +5,8 @@ PROVIDER = "provider"
 SCHEME = "scheme"
 
 FIELDS = (
-    "network", "architecture", "backend", "begin", "source", "share", "validation", "epochs", "batch", "optimiser",
-    "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
+    "network", "architecture", "backend", "begin", "source", "path", "skip", "share", "validation", "epochs", "batch",
+    "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
 )  # fmt: skip
 """The form's fields, by the names that their values go by."""
 RECIPE_FIELDS = (
@@ -23,6 +23,7 @@ STARTED = "started"
 FAULT = "form-fault"
 NETWORK_WORDS = "network-words"
 EDIT_LAYERS = "edit-layers"
+OWN_DATA = "own-data"
 
 CURVES = "curves"
 FILTERS = "filters"
@@ -36,4 +37,4 @@ def field(name: str) -> str:
 
 def value_of(name: str) -> str:
     """The property of that control that holds its value."""
-    return {"augmentation": "checked", "architecture": "data"}.get(name, "value")
+    return {"augmentation": "checked", "skip": "checked", "architecture": "data"}.get(name, "value")

@@ -120,6 +120,26 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
 def _data(services: Services, values: dict[str, Any]) -> list[Any]:
     return [
         _select("source", "Images", values, sources(services.data), wide=True),
+        html.Div(
+            [
+                dmc.TextInput(
+                    id=ids.field("path"),
+                    label="Path",
+                    value=values["path"],
+                    placeholder="/home/me/letters",
+                    description="On the computer that serves this page: a folder with a folder of pictures for each "
+                    "class, a .npz file of arrays, or a .json file of pixels and labels.",
+                    size="xs",
+                    inputWrapperOrder=ORDER,
+                ),
+                dmc.Switch(
+                    id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"
+                ),
+            ],
+            id=ids.OWN_DATA,
+            className="wide own-data",
+            hidden=True,
+        ),
         _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
         _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
     ]

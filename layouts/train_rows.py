@@ -1,6 +1,7 @@
 """A run as the page's list shows it: plain data, small, and worked out again only when there is something new."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,11 @@ def _facts(run: Run, backends: Mapping[str, str]) -> str:
     recipe, data = run.config.get("recipe", {}), run.config.get("data", {})
     source = str(data.get("source", ""))
     share = "" if data.get("share", 1) == 1 else f"{100 * data['share']:.3g} % of "
+    source = SOURCES.get(source, Path(source).name)
     start = str(run.config.get("start", ""))
     return joined(
         backends.get(run.backend, run.backend),
-        f"{share}{SOURCES.get(source, source)}",
+        f"{share}{source}",
         f"{OPTIMISERS.get(recipe.get('optimiser', {}).get('name'), '')} {recipe.get('learning_rate', 0):g}",
         SCHEDULES.get(str(recipe.get("schedule")), "").lower(),
         f"batches of {recipe['batch']}" if recipe.get("batch") else "all images at once",

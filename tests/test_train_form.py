@@ -97,6 +97,16 @@ def test_data_that_is_missing_is_offered_disabled(tmp_path: Path, monkeypatch: p
     assert defaults(Services(model="cnn", data=tmp_path))["source"] == "digits"
 
 
+def test_images_of_ones_own_are_a_path_on_the_server(services: Services, tmp_path: Path) -> None:
+    values = {**defaults(services), "source": "own"}
+    with pytest.raises(RunError, match=r"^The path of your own images is missing"):
+        config_of(values, services)
+    with pytest.raises(RunError, match=r"Received: /no/such/folder$"):
+        config_of({**values, "path": "/no/such/folder"}, services)
+    data = config_of({**values, "path": f' "{tmp_path}" ', "skip": True}, services).data
+    assert (data.source, data.skip_unreadable) == (str(tmp_path), True)
+
+
 def test_epochs_to_add_come_as_text() -> None:
     assert with_epochs("5") == 5
     with pytest.raises(RunError, match="The number of epochs is missing"):

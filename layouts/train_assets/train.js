@@ -115,6 +115,7 @@
     refresh();
     if (window.innerWidth <= 900) find(".runs").scrollIntoView({ behavior: "smooth" });
   };
+  clientside.trainOwnData = (source) => source !== "own";
   clientside.trainPreset = function (filled, ...values) {
     const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing"];
     const holds = (recipe) => names.every((name, i) => values[i] === recipe[name] || (!values[i] && !recipe[name]));
