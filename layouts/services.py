@@ -1,8 +1,9 @@
 """What the callbacks of one server share: opened models, sample images, registered visualizers. All safe to lose."""
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -185,17 +186,16 @@ class Services:
         if model in BUNDLED:
             return BUNDLED[model].infos
         if self.store and model.startswith(SOURCE):
-            return self.store.architecture(model).infos
+            with _as_backend_error():
+                return self.store.architecture(model).infos
         return self.open(model, backend or self.default_backend).layers
 
     def _located(self, source: str) -> Path | None:
         """The weights file of a run's model; None for what is no run's."""
         if self.store is None or not source.startswith(SOURCE):
             return None
-        try:
+        with _as_backend_error():
             return self.store.weights_path(source)
-        except RunError as error:
-            raise BackendError(str(error)) from error
 
     @property
     def samples(self) -> tuple[Dataset, str | None]:
@@ -209,3 +209,12 @@ class Services:
         if problem:
             log.error("%s", problem)
         return dataset, problem
+
+
+@contextmanager
+def _as_backend_error() -> Iterator[None]:
+    """What is wrong with a run is, to whoever opens its model, wrong with the model."""
+    try:
+        yield
+    except RunError as error:
+        raise BackendError(str(error)) from error
