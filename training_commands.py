@@ -44,7 +44,11 @@ def add_commands(commands: Any) -> None:
         help="folder with MNIST and pen digits (default: LAYERSCOPE_DATA, then your cache)",
     )
     train.add_argument(
-        "--images", default="mnist", metavar="WHICH", help="mnist, mnist+pens or digits (default: %(default)s)"
+        "--images",
+        default="mnist",
+        metavar="WHICH",
+        help="mnist, mnist+pens, digits, or your own: a folder of pictures per class, .npz or .json "
+        "(default: %(default)s)",
     )
     train.add_argument("--share", type=float, default=1.0, metavar="SHARE", help="how much of the images, such as 0.1")
     _add_recipe(train)
@@ -103,7 +107,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> "RunConfig":
     from .backends.registry import default_backend
     from .models.architecture import Architecture
-    from .training.config import DataChoice, RunConfig, RunError
+    from .training.config import SOURCES, DataChoice, RunConfig, RunError
 
     own = None
     if arguments.model.endswith(".json"):
@@ -117,7 +121,7 @@ def _config(arguments: argparse.Namespace) -> "RunConfig":
         backend=arguments.backend or default_backend().name,
         recipe=_recipe(arguments),
         data=DataChoice(
-            source=arguments.images,
+            source=arguments.images if arguments.images in SOURCES else str(Path(arguments.images).absolute()),
             folder=str(Path(arguments.data).absolute()) if arguments.data else "",
             share=arguments.share,
         ),

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from layerscope.backends.base import Optimiser, Step
+from layerscope.datasets.base import DatasetError
 from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
 from layerscope.models.weights import initial_weights, save_weights
 from layerscope.training import course
 from layerscope.training.batches import Position, positioned_batches
 from layerscope.training.config import DataChoice, RunConfig, RunError, check, check_data
 from layerscope.training.folder import RunFolder, Status, snapshot_name
-from layerscope.training.material import Material
+from layerscope.training.material import Material, training_data
 from layerscope.training.recipes import FAST, ORIGINAL, Recipe
 from layerscope.training.recorder import Recorder
 from layerscope.training.runs import RunStore
@@ -492,3 +493,36 @@ def test_seconds_left_are_told_while_it_trains(store: RunStore) -> None:
     going = replace(run, status="training", step=25, steps_in_all=100, seconds=5.0)
     assert going.seconds_left == pytest.approx(15)
     assert going.share_done == 0.25
+
+
+def own_images(path: Path, labels: list[Any]) -> RunConfig:
+    np.savez(path, images=np.full((len(labels), 4, 4), 9, np.uint8), labels=np.array(labels))
+    return replace(CONFIG, data=DataChoice(source=str(path)))
+
+
+def test_images_of_ones_own_are_learnt_from_by_the_names_of_their_classes(tmp_path: Path) -> None:
+    found = training_data(own_images(tmp_path / "threes.npz", ["3", "7", "3"]))
+    assert found.labels.tolist() == [3, 7, 3]
+    assert found.images.shape == (3, 3, 3, 1)
+    pets = replace(NETWORK, classes=("cat", "dog", *"234567890"[:8]))
+    config = replace(own_images(tmp_path / "pets.npz", ["dog", "cat"]), architecture=pets)
+    assert training_data(config).labels.tolist() == [1, 0]
+    with pytest.raises(RunError, match=r"Tiny tells the 10 classes 0, 1, .* Received: 2 classes, cat, dog"):
+        training_data(own_images(tmp_path / "pets.npz", ["dog", "cat"]))
+
+
+def test_data_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no file or folder gone.npz"):
+        training_data(replace(CONFIG, data=DataChoice(source=str(tmp_path / "gone.npz"))))
+    with pytest.raises(RunError, match=r"no data 'cifar'; there are mnist, mnist\+pens, digits, and paths"):
+        training_data(replace(CONFIG, data=DataChoice(source="cifar")))
+
+
+def test_the_bundled_digits_are_there_without_files_and_a_share_of_them_is_a_part() -> None:
+    config = replace(CONFIG, data=DataChoice(source="digits", share=0.1))
+    part = training_data(config)
+    assert len(part.labels) == 180
+    whole = training_data(replace(config, data=DataChoice(source="digits")))
+    assert len(whole.labels) == 1797
+    images = {image.tobytes() for image in whole.images}
+    assert all(image.tobytes() in images for image in part.images)

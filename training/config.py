@@ -11,6 +11,7 @@ import numpy as np
 
 from ..backends.base import Optimiser
 from ..backends.registry import backends
+from ..datasets.own import Invert
 from ..models.architecture import Architecture, ArchitectureError
 from ..models.bundled import BUNDLED
 from .recipes import Recipe, Schedule
@@ -18,6 +19,10 @@ from .schedules import Rates
 
 OPTIMISERS: tuple[str, ...] = get_args(get_type_hints(Optimiser)["name"])
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
+
+
+SOURCES = ("mnist", "mnist+pens", "digits")
+"""The images that are known by name."""
 
 
 class RunError(Exception):
@@ -30,14 +35,18 @@ class DataChoice:
 
     Attributes:
         source: `mnist`, `mnist+pens` (what the bundled networks learnt from), `digits` (those that come with
-            scikit-learn), or the path of the user's own.
+            scikit-learn), or the path of the user's own (see `datasets.own.load_own`).
         folder: where MNIST and the pen digits are; `LAYERSCOPE_DATA` and the user's cache are looked into as well.
         share: how much of it, in (0, 1].
+        invert: whether light and dark are swapped in the user's own: `auto`, True or False.
+        skip_unreadable: leave pictures of the user's own out that cannot be read; without it they are refused.
     """
 
     source: str = "mnist"
     folder: str = ""
     share: float = 1.0
+    invert: Invert = "auto"
+    skip_unreadable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What the bundled networks learn from, and what is kept out of it."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -8,13 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Dataset, DatasetError
+from ..datasets.base import DIGITS, Dataset, DatasetError
 from ..datasets.digits import load_digits
 from ..datasets.mnist import find_mnist, load_mnist
+from ..datasets.own import load_own
 from ..datasets.pendigits import find_pendigits, load_pendigits
 from ..drawing.fit import fit_images
-from .config import RunConfig, RunError
+from ..models.architecture import Architecture
+from .config import SOURCES, DataChoice, RunConfig, RunError
 from .pens import by_writer, drawn
+
+log = logging.getLogger(__name__)
 
 BRUSHES_TO_TRAIN_WITH = ((0.05, 0.08, 0.11), (0.1, 0.14, 0.07))
 """Every digit is drawn once for each of these rows, with the row's widths in turn."""
@@ -53,38 +58,67 @@ def training_data(config: RunConfig) -> Material:
 
     Raises:
         DatasetError: they are missing or damaged.
-        RunError: there is no such data, or the network has too few classes for it.
+        RunError: there is no such data, or the network has other classes.
     """
-    network, choice = config.network, config.data
-    found = _source(choice.source, Path(choice.folder) if choice.folder else None, network.input_shape)
-    if len(found.labels) and found.labels.max() >= len(network.classes):
-        raise RunError(
-            f"{network.title} tells {len(network.classes)} classes apart, and the data has more. "
-            f"Received: label {found.labels.max()}"
-        )
+    found, choice = _source(config.data, config.network), config.data
     # Another part of chance than the split's: which share is taken must not decide what is kept out.
     return found.split(1 - choice.share, config.recipe.seed + SHARE_SEED)[0] if choice.share < 1 else found
 
 
-def _source(source: str, folder: Path | None, input_shape: tuple[int, int, int]) -> Material:
-    if source == "mnist+pens":
-        return material(folder, input_shape)
-    if source == "mnist":
+def _source(choice: DataChoice, network: Architecture) -> Material:
+    folder = Path(choice.folder) if choice.folder else None
+    if choice.source == "mnist+pens":
+        _check_classes(DIGITS, network)
+        return material(folder, network.input_shape)
+    if choice.source == "mnist":
         mnist = find_mnist(folder, ("train",))
         if mnist is None:
             raise DatasetError(
                 "Training needs the MNIST training images; name the folder that holds them with --data, or fetch them "
                 f"with `layerscope download`. Received: {folder or 'no folder'}"
             )
-        return _of_dataset(load_mnist(mnist, "train"), input_shape)
-    if source == "digits":
-        return _of_dataset(load_digits(), input_shape)
-    raise RunError(f"There is no data {source!r}; there are mnist, mnist+pens and digits.")
+        return _of_dataset(load_mnist(mnist, "train"), network)
+    if choice.source == "digits":
+        return _of_dataset(load_digits(), network)
+    if Path(choice.source).suffix or Path(choice.source).exists():
+        height, width, channels = network.input_shape
+        own = load_own(
+            Path(choice.source),
+            size=(height, width),
+            colour=channels == 3,
+            invert=choice.invert,
+            skip_unreadable=choice.skip_unreadable,
+        )
+        for note in own.notes:
+            log.info("%s", note)
+        return _of_dataset(own, network)
+    raise RunError(f"There is no data {choice.source!r}; there are {', '.join(SOURCES)}, and paths of your own.")
 
 
-def _of_dataset(dataset: Dataset, input_shape: tuple[int, int, int]) -> Material:
-    images = _as_bytes(dataset.images, input_shape)
-    return Material(images=images, labels=dataset.labels, checksums={dataset.name: dataset.checksum})
+def _of_dataset(dataset: Dataset, network: Architecture) -> Material:
+    places = _check_classes(dataset.classes, network)
+    images = _as_bytes(dataset.images, network.input_shape)
+    return Material(images=images, labels=places[dataset.labels], checksums={dataset.name: dataset.checksum})
+
+
+def _check_classes(classes: tuple[str, ...], network: Architecture) -> NDArray[np.int64]:
+    """Where among the network's classes each of the data's is: by name, else one by one where there are as many.
+
+    Raises:
+        RunError: neither is possible.
+    """
+    if set(classes) <= set(network.classes):
+        return np.array([network.classes.index(name) for name in classes], np.int64)
+    if len(classes) == len(network.classes):
+        return np.arange(len(classes))
+    raise RunError(
+        f"{network.title} tells the {len(network.classes)} classes {_listed(network.classes)} apart, and the data has "
+        f"others; choose a network with those. Received: {len(classes)} classes, {_listed(classes)}"
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
 
 
 def material(data: Path | None, input_shape: tuple[int, int, int]) -> Material:
