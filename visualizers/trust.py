@@ -83,7 +83,7 @@ def _drawn(tested: Faithfulness, agreements: Mapping[str, float], others: list[M
             *_bars(agreements, others),
         ],
         height=440,
-        margin={"l": LEFT, "r": 12, "t": 36, "b": 36},
+        margin={"l": LEFT, "r": 20, "t": 36, "b": 36},
         annotations=_areas(tested),
         xaxis={**AXIS, "range": [0, 1], "anchor": "y", "tickformat": ".0%", "title": note_below("share of pixels")},
         yaxis={**AXIS, "range": [-0.02, 1.02], "domain": [0.57, 1], "title": note_below("probability")},
