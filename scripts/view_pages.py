@@ -46,7 +46,8 @@ def main() -> int:
 def page(view: Visualizer) -> str:
     """One view's page, in Markdown."""
     blocks = [f"# {view.title}", f"![{view.title}](pictures/{view.name}.png)", view.explanation]
-    blocks += ["## What it needs", _list(_needs(view)), "## Settings", _settings(view)]
+    blocks += ["## What it needs", _list(_needs(view)) or "Nothing but a model.", f"It is drawn {_when(view)}."]
+    blocks += ["## Settings", _settings(view)]
     blocks.append(f"`{view.name}` is defined in [{_file(view)}](../../{_file(view)}). [All views](README.md)")
     return "\n\n".join(blocks) + "\n"
 
@@ -55,7 +56,7 @@ def index() -> str:
     """The page that leads to all others, in Markdown."""
     rows = [
         f'| [<img src="pictures/{view.name}.png" alt="" width="170">]({view.name}.md) '
-        f"| [{view.title}]({view.name}.md) | {_cell(first_sentence(view))} | {_when(view)} |"
+        f"| [{view.title}]({view.name}.md) | {_cell(first_sentence(view))} | {_when(view).partition(':')[0]} |"
         for view in BUILT_IN
     ]
     head = [
@@ -79,13 +80,16 @@ def _needs(view: Visualizer) -> Iterator[str]:
             yield f"{need.value}: {way}" if way != need.value else f"{need.value}: any"
     if view.capabilities:
         yield f"of the model: {' and '.join(sorted(each.value for each in view.capabilities))}"
-    yield f"It is drawn {_when(view)}."
 
 
 def _when(view: Visualizer) -> str:
     if view.on_request:
-        return "when you ask for it, frame by frame, and can be paused and stopped"
-    return "anew with every stroke" if view.follows_pen and Need.IMAGE in view.needs else "at once"
+        return "on request: frame by frame, and it can be paused and stopped"
+    return (
+        "anew with every stroke"
+        if view.follows_pen and Need.IMAGE in view.needs
+        else "at once: strokes leave it as it is"
+    )
 
 
 def _settings(view: Visualizer) -> str:

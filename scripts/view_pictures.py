@@ -33,12 +33,12 @@ SCENES: Mapping[str, Mapping[str, Any]] = {
     "receptive_field": {"layer": "conv3_relu"},
     "feature_visualisation": {"layer": "conv3_relu", "unit": 12},
     "top_images": {"layer": "conv3_relu", "unit": 12},
-    "accuracy": {"edits": json.dumps([["conv3_relu", unit, 0] for unit in (0, 12, 31, 56)])},
+    "accuracy": {"edits": json.dumps([["dense1_relu", unit, 0] for unit in (1, 2, 9, 23, 36, 45, 47)])},
 }
 """View → what its address says differently; `settings` are those of the panel."""
 
 SIZE = """
-.grid { grid-template-columns: 340px 340px !important; }
+.grid { grid-template-columns: 360px 360px !important; }
 .panel { --figure: 210px !important; }
 .panel-wide { --figure: var(--natural, 420px) !important; }
 .panel-tools, .panel-cost { display: none !important; }
