@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, authoring
+from . import __version__, authoring, training_commands
 from .models.bundled import BUNDLED, DEFAULT
-from .terminal import print_table, sentences_for, set_up_logging
+from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
     _add_serve(commands)
     _add_evaluate(commands)
+    training_commands.add_commands(commands)
     _add_download(commands)
     _add_visualizers(commands)
     authoring.add_commands(commands)
@@ -76,9 +77,12 @@ def _add_serve(commands: Any) -> None:
 def _add_evaluate(commands: Any) -> None:
     words = "measure a model on images nobody trained on"
     evaluate = commands.add_parser("evaluate", help=words, description=f"{words.capitalize()}.")
-    evaluate.add_argument("model", metavar="NAME", help="a bundled network, a file, or package.module:attribute")
+    evaluate.add_argument(
+        "model", metavar="NAME", help="a bundled network, a file, package.module:attribute, or run:ID"
+    )
     evaluate.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
     _add_data(evaluate)
+    evaluate.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
     evaluate.add_argument(
         "--fail-under",
         type=_share,
@@ -138,9 +142,7 @@ def _share(text: str) -> float:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    import platformdirs
-
-    home = arguments.home or platformdirs.user_data_path("layerscope", appauthor=False)
+    home = home_folder(arguments.home)
     set_up_logging(arguments.debug, home)
 
     from .backends.base import BackendError
@@ -162,6 +164,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             backend=arguments.backend,
             data=arguments.data,
+            home=home,
             debug=arguments.debug,
         )
     return 0
@@ -212,12 +215,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from .backends.base import BackendError
     from .backends.opening import open_model
     from .datasets.base import DatasetError
+    from .training.config import RunError
     from .training.evaluation import evaluate, evaluation_sets
 
     set_up_logging()
-    faults = BackendError, DatasetError, ValueError  # the last where a model has other classes than the images
+    faults = (
+        BackendError,
+        DatasetError,
+        RunError,
+        ValueError,
+    )  # the last where a model has other classes than the images
     with sentences_for(*faults), Console(stderr=True).status("Starting…") as status:
-        model = open_model(arguments.model, arguments.backend, status.update)
+        model = open_model(_located(arguments), arguments.backend, status.update)
         status.update("Measuring…")
         sets = evaluation_sets(arguments.data, model.input_shape)
         measured = {title: evaluate(model, *images) for title, images in sets.items()}
@@ -234,6 +243,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         [(name, *(_percent(found.per_class.get(name)) for found in measured.values())) for name in model.classes],
     )
     return int(any(found.accuracy < (arguments.fail_under or 0) for found in measured.values()))
+
+
+def _located(arguments: argparse.Namespace) -> str:
+    """The model that was named; the weights file of a run's."""
+    from .training.runs import SOURCE, RunStore
+
+    if not arguments.model.startswith(SOURCE):
+        return str(arguments.model)
+    return str(RunStore(home_folder(arguments.home)).weights_path(arguments.model))
 
 
 def _percent(share: float | None) -> str:

@@ -23,15 +23,18 @@ class ServeError(Exception):
     """The server cannot start; the message is one sentence for the user."""
 
 
-def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None) -> Dash:
+def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None, home: Path | None = None) -> Dash:
     """The dashboard as a Dash app; `create_app().server` is a WSGI application.
 
     Args:
         model: what a page without an address shows: a bundled name, a file, or `package.module:attribute`.
         backend: `keras` or `pytorch`; the first installed one when empty.
         data: folder with MNIST; the user's cache and the bundled digits are looked at otherwise.
+        home: folder that training runs are kept in; without one nothing can be trained.
     """
-    services = Services(model=model, backend=backend, data=data)
+    services = Services(model=model, backend=backend, data=data, home=home)
+    if services.executor:
+        services.executor.watch()
     app = Dash(
         "layerscope",
         title="Layerscope",
@@ -53,6 +56,7 @@ def serve(
     model: str = DEFAULT,
     backend: str | None = None,
     data: Path | None = None,
+    home: Path | None = None,
     debug: bool = False,
 ) -> None:
     """Serves the dashboard until interrupted, and prints its address once it can really answer.
@@ -65,7 +69,7 @@ def serve(
     from waitress.server import create_server
 
     listener = _listen(host, port)
-    app = create_app(model, backend or "", data)
+    app = create_app(model, backend or "", data, home)
     if debug:
         app.enable_dev_tools(debug=True, dev_tools_hot_reload=False, dev_tools_disable_version_check=True)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.

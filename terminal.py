@@ -12,6 +12,13 @@ log = logging.getLogger("layerscope")
 LOG_FILE = "layerscope.log"
 
 
+def home_folder(given: Path | None) -> Path:
+    """Where runs and the log are kept: the folder given, or the user's data folder."""
+    import platformdirs
+
+    return given or platformdirs.user_data_path("layerscope", appauthor=False)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table; columns marked with `>` stand to the right."""
     from rich import box

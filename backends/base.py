@@ -30,6 +30,8 @@ class Capability(Enum):
     EDITS = "edits"
     WEIGHTS = "weights"
     FIT = "fit"
+    OTHER_WEIGHTS = "other weights"
+    GUIDED = "guided gradients"
 
 
 class BackendError(Exception):
@@ -152,9 +154,29 @@ class Model(ABC):
             BackendError: a layer or weight is missing, surplus or of another shape; nothing has been changed then.
         """
 
+    def with_weights(self, weights: Weights, name: str = "") -> "Model":
+        """The same network with other weights; this one stays as it is, and neither sees what becomes of the other.
+
+        What is expensive, such as compiled functions, is shared or made anew cheaply, so that one may step through the
+        snapshots of a training.
+
+        Args:
+            weights: all of them, as for `load`.
+            name: what to call it; by default as this one.
+
+        Raises:
+            BackendError: the weights do not fit, as for `load`, or the model lacks `Capability.OTHER_WEIGHTS`.
+        """
+        raise BackendError(f"{self.name} cannot be given other weights here; build it anew with them.")
+
     @abstractmethod
     def gradients(
-        self, images: Array, target: int | Target, of: Sequence[str], edits: Sequence[Edit] = ()
+        self,
+        images: Array,
+        target: int | Target,
+        of: Sequence[str],
+        edits: Sequence[Edit] = (),
+        guided: bool = False,
     ) -> Mapping[str, Array]:
         """How the target moves with the outputs of layers, in inference mode.
 
@@ -162,9 +184,17 @@ class Model(ABC):
             images: `(n, height, width, channels)`.
             target: a class (its logit), or a unit of any layer.
             of: layer names; the first layer's name asks for the gradient in the image itself.
+            edits: units to mute or scale in this pass only.
+            guided: guided backpropagation: every relu lets only positive gradients through, as well as only those of
+                units that are active (Springenberg et al. 2015, section 3.4).
 
         Returns:
             Layer name → array of the shape of that layer's activation.
+
+        Raises:
+            UnknownLayer: a name the model does not have.
+            BackendError: images of another shape, a target or unit that does not exist, or `guided` where the model
+                lacks `Capability.GUIDED`.
         """
 
     @abstractmethod
@@ -225,6 +255,12 @@ class Backend(ABC):
 
         Raises:
             BackendMissing: the framework is not there.
+        """
+
+    def seed(self, seed: int) -> None:  # noqa: B027 - a backend whose training leaves nothing to chance needs none
+        """Makes what chance decides in training, such as what dropout mutes, come out the same in every process.
+
+        It holds for models built afterwards, in this process.
         """
 
     @abstractmethod

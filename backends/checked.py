@@ -5,7 +5,8 @@ valid arguments.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from math import prod
 from types import MappingProxyType
 
@@ -56,6 +57,12 @@ class CheckedModel(Model):
         self.classes = _class_names(name, self.layers[-1], classes)
         self._logits = _logits_layer(self.layers)
         lacking = {*lacks, *([] if self._logits else [Capability.LOGITS, Capability.FIT])}
+        if type(self)._own is CheckedModel._own:
+            lacking.add(Capability.OTHER_WEIGHTS)
+        self._relus = frozenset(info.name for info in self.layers if _is_relu(info))
+        guides = self._relus and type(self)._backward_guided is not CheckedModel._backward_guided
+        if not guides or Capability.GRADIENTS in lacking:
+            lacking.add(Capability.GUIDED)
         self.capabilities = frozenset(Capability) - lacking
         self._everything = tuple(self._infos)
         self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
@@ -72,6 +79,12 @@ class CheckedModel(Model):
     ) -> dict[str, Array]:
         """Gradients of `sum(target's activation × direction)` in the named layers' activations; 0 where none flows."""
 
+    def _backward_guided(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        """As `_backward`, but the layers in `_relus` let only positive gradients through; may be left out."""
+        raise NotImplementedError
+
     @abstractmethod
     def _read(self, layer: str) -> Mapping[str, Array]:
         """A copy of the layer's weights, canonical."""
@@ -85,6 +98,10 @@ class CheckedModel(Model):
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
         """One training step for each learning rate, images and labels."""
+
+    def _own(self, weights: Weights) -> None:
+        """Gives this shallow copy of a model weights of its own, all known to fit; a backend may leave it out."""
+        raise NotImplementedError
 
     @property
     def version(self) -> str:
@@ -120,17 +137,33 @@ class CheckedModel(Model):
         self._write(fitting(self.name, self.layers, weights))
         self._changed()
 
+    def with_weights(self, weights: Weights, name: str = "") -> Model:
+        if Capability.OTHER_WEIGHTS not in self.capabilities:
+            return super().with_weights(weights, name)
+        given = fitting(self.name, self.layers, weights)
+        sibling = copy(self)
+        sibling.name = name or self.name
+        sibling._changed()
+        sibling._own(given)
+        return sibling
+
     def gradients(
-        self, images: Array, target: int | Target, of: Sequence[str], edits: Sequence[Edit] = ()
+        self,
+        images: Array,
+        target: int | Target,
+        of: Sequence[str],
+        edits: Sequence[Edit] = (),
+        guided: bool = False,
     ) -> Mapping[str, Array]:
         images = check_images(images, self.input_shape)
+        backward = self._guided_backward() if guided else self._backward
         names = self._ordered(of)
         scales = self._scales(edits)
         layer, direction = self._direction(target)
         if not len(images):
             return self._nothing(names)
         parts = [
-            self._backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
+            backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
             for part in self._slices(images)
         ]
         return _joined(names, parts)
@@ -167,6 +200,12 @@ class CheckedModel(Model):
             return self._everything
         wanted = {self.layer(name).name for name in names}
         return tuple(name for name in self._everything if name in wanted)
+
+    def _guided_backward(self) -> Callable[..., dict[str, Array]]:
+        if Capability.GUIDED not in self.capabilities:
+            reason = "its backend does not offer them" if self._relus else "it has no relu layers to guide them"
+            raise BackendError(f"{self.name} has no guided gradients: {reason}; ask for plain ones.")
+        return self._backward_guided
 
     def _logits_name(self) -> str:
         if self._logits is None:
@@ -216,6 +255,10 @@ class CheckedModel(Model):
                     f"Received: labels from {labels.min()} to {labels.max()}"
                 )
             yield float(rate), images, labels
+
+
+def _is_relu(info: LayerInfo) -> bool:
+    return info.kind == "activation" and info.settings.get("function") == "relu"
 
 
 def _joined(names: Sequence[str], parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:

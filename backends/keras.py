@@ -45,6 +45,12 @@ class KerasBackend(Backend):
                 f"Received: {keras.backend.backend()}"
             )
 
+    def seed(self, seed: int) -> None:
+        self.start()
+        import keras
+
+        keras.utils.set_random_seed(seed)
+
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         self.start()
         from .keras_layers import calling, layer_for

@@ -1,6 +1,7 @@
 """One opened Keras network, compiled once into a function that returns every layer."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -13,13 +14,18 @@ from numpy.typing import NDArray
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights, read_only
 from .checked import CheckedModel, Scales
+from .keras_guided import guided_relu
 from .keras_layers import canonical
 from .keras_training import training_step
-from .operations import Operation, run
+from .operations import Operation, replaced, run
 
 
 class KerasModel(CheckedModel):
-    """Each function is compiled when first needed, for one image or for any number of them, and never again."""
+    """Each function is compiled when first needed, for one image or for any number of them, and never again.
+
+    A function reads weights through handles that it has captured. Models of the same network with other weights share
+    all functions, and each calls copies of them that have its own handles in those places.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,9 @@ class KerasModel(CheckedModel):
         self._units = {info.name: tf.TensorSpec((info.units,), tf.float32) for info in self.layers}
         self._compiled: dict[tuple[str, ...], Callable[..., Any]] = {}
         self._compiling = Lock()
+        self._variables = {name: canonical(layer) for name, layer in self._keras_layers.items()}
+        self._handles: dict[int, Any] = {}
+        self._bound: dict[tuple[str, ...], Callable[..., Any]] = {}
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         given = tf.constant(np.array(images))
@@ -58,7 +67,17 @@ class KerasModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
-        function = self._function("gradients", target)
+        return self._backward_through("gradients", images, target, direction, layers, scales)
+
+    def _backward_guided(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        return self._backward_through("guided", images, target, direction, layers, scales)
+
+    def _backward_through(
+        self, use: str, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        function = self._function(use, target)
         found = function(tf.constant(images), tf.constant(direction), self._all_scales(scales))
         results = dict(zip(self._everything, found, strict=True))
         return {name: read_only(results[name].numpy()) for name in layers}
@@ -74,18 +93,29 @@ class KerasModel(CheckedModel):
 
     def _function(self, use: str, *names: str) -> Callable[..., Any]:
         key = (use, *names)
-        if key not in self._compiled:
+        if key not in self._bound:
             with self._compiling:
                 if key not in self._compiled:
                     self._compiled[key] = self._compile(use, names)
-        return self._compiled[key]
+            self._bound[key] = self._with_own_weights(self._compiled[key])
+        return self._bound[key]
+
+    def _with_own_weights(self, function: Any) -> Callable[..., Any]:
+        """A function that was compiled for the Keras layers' variables, on this model's."""
+        own = function
+        if self._handles:
+            own = copy(function)
+            own.set_external_captures([self._handles.get(id(each), each) for each in function.captured_inputs])
+        bound: Callable[..., Any] = own
+        return bound
 
     def _compile(self, use: str, names: Sequence[str]) -> Callable[..., Any]:
-        if use == "gradients":
+        if use in ("gradients", "guided"):
+            operations = replaced(self._operations, self._relus, guided_relu) if use == "guided" else self._operations
             output = tf.TensorSpec((None, *self._infos[names[0]].output_shape), tf.float32)
 
             def gradients(images: Any, direction: Any, scales: Any) -> list[Any]:
-                values = run(self._operations, tf.identity(images), scales, alias=tf.identity)
+                values = run(operations, tf.identity(images), scales, alias=tf.identity)
                 inputs = [values[name] for name in self._everything]
                 found = tf.gradients(values[names[0]], inputs, direction, unconnected_gradients="zero")
                 return list(found)
@@ -124,20 +154,37 @@ class KerasModel(CheckedModel):
         return compiled
 
     def _read(self, layer: str) -> Mapping[str, Array]:
-        return {name: weight.numpy() for name, weight in canonical(self._keras_layers[layer]).items()}
+        return {name: variable.numpy() for name, variable in self._variables[layer].items()}
 
     def _write(self, weights: Weights) -> None:
         for layer, named in weights.items():
-            variables = canonical(self._keras_layers[layer]) if named else {}
-            for name, variable in variables.items():
-                variable.assign(named[name])
+            for name, array in named.items():
+                self._variables[layer][name].assign(array)
+
+    def _own(self, weights: Weights) -> None:
+        self._variables, self._handles, self._bound = {}, {}, {}
+        for layer, keras_layer in self._keras_layers.items():
+            theirs = canonical(keras_layer)
+            own = {n: tf.Variable(tf.cast(np.array(weights[layer][n]), each.dtype)) for n, each in theirs.items()}
+            self._handles |= {id(each.value.handle): own[n].handle for n, each in theirs.items()}
+            self._variables[layer] = own
 
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
         weights = [w.value for layer in self._keras_layers.values() for w in layer.trainable_weights]
         step = training_step(lambda images: run(self._training, images, {})[logits], weights, optimiser)
-        compiled = self._concrete(step, self._images, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32))
+        compiled = self._with_own_weights(
+            self._concrete(step, self._images, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32))
+        )
         for rate, images, labels in batches:
             loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
             yield Step(float(loss), float(accuracy))
+
+
+def reads_weights(operation: Operation, shapes: Sequence[tuple[int | None, ...]], layer: Any) -> bool:
+    """Whether a layer, called on inputs of these shapes, reads each of its weights through the variable's handle."""
+    specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    call = tf.function(partial(operation.call, training=False), autograph=False).get_concrete_function(*specs)
+    captured = {id(each) for each in call.captured_inputs}
+    return all(id(variable.value.handle) in captured for variable in canonical(layer).values())

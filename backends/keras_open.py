@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 
+from ..models.architecture import KINDS
 from ..models.layers import LayerInfo, Shape
-from .base import BackendError
+from .base import BackendError, Capability
 from .checked import ends_in_probabilities
 from .keras_kinds import activation_name, kind_of
 from .keras_layers import canonical, takes_training
-from .keras_model import KerasModel
+from .keras_model import KerasModel, reads_weights
 from .operations import Operation, describe, free_name
 
 FUSED = (
@@ -78,7 +79,21 @@ class _Followed:
 
     def model(self, classes: Sequence[str] | None) -> KerasModel:
         """The network as followed so far."""
-        return KerasModel(self.operations, self.layers, self.infos, name=self.title, classes=classes)
+        lacks = [] if self._reads_all_weights() else [Capability.OTHER_WEIGHTS]
+        return KerasModel(self.operations, self.layers, self.infos, name=self.title, classes=classes, lacks=lacks)
+
+    def _reads_all_weights(self) -> bool:
+        """Whether what each layer computes comes from its weights as they are now.
+
+        A layer of another kind than ours may keep tensors that it once made of them, as `Normalization` does.
+        """
+        shapes = {info.name: (None, *info.output_shape) for info in self.infos}
+        calls = {each.name: each for each in self.operations}
+        foreign = [info for info in self.infos if info.name in self.layers and info.kind not in KINDS]
+        return all(
+            reads_weights(calls[info.name], [shapes[each] for each in info.inputs], self.layers[info.name])
+            for info in foreign
+        )
 
     def _enter(self, graph: Any, given: Any) -> Any:
         """Runs a graph of layers on symbolic tensors; calls come back in an order in which each reads earlier ones."""

@@ -62,8 +62,12 @@ class ModelPool:
     anyone wrote.
     """
 
-    def __init__(self, trusted: Iterable[str] = (), limit: int = 8) -> None:
+    def __init__(
+        self, trusted: Iterable[str] = (), limit: int = 8, located: Callable[[str], Path | None] = lambda source: None
+    ) -> None:
+        """Trusts the sources given, and the files that `located` says a source stands for, such as a run's weights."""
         self._trusted = {*BUNDLED, *trusted}
+        self._located = located
         self._models: LRUCache[tuple[str, str | None], Model] = LRUCache(limit)
         self._opening: dict[tuple[str, str | None], Future[Model]] = {}
         self._stages: dict[tuple[str, str | None], str] = {}
@@ -79,9 +83,10 @@ class ModelPool:
         Raises:
             BackendError: as `open_model`, or the source is not trusted.
         """
-        if source not in self._trusted:
+        file = self._located(source)
+        if file is None and source not in self._trusted:
             raise unknown(source)
-        key = _key(source, backend)
+        key = _key(str(file or source), backend)
         with self._lock:
             if key in self._models:
                 return self._models[key]
@@ -91,7 +96,10 @@ class ModelPool:
 
     def stage(self, source: str, backend: str | None = None) -> str | None:
         """What is happening while the model is being opened; None when it is not."""
-        return self._stages.get(_key(source, backend))
+        try:
+            return self._stages.get(_key(str(self._located(source) or source), backend))
+        except BackendError:
+            return None
 
     def _open(self, key: tuple[str, str | None], opening: Future[Model]) -> Model:
         try:

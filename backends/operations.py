@@ -1,7 +1,7 @@
 """A network as a list of calls that we make ourselves: nothing has to be hooked, and nothing is left behind."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from math import prod
 from typing import Any
@@ -43,6 +43,12 @@ def run(
             value = alias(value)
         values[operation.name] = value
     return values
+
+
+def replaced(operations: Sequence[Operation], names: Iterable[str], call: Callable[..., Any]) -> tuple[Operation, ...]:
+    """The operations, where those of the names call something else."""
+    chosen = set(names)
+    return tuple(replace(each, call=call) if each.name in chosen else each for each in operations)
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:

@@ -26,6 +26,12 @@ class PyTorchBackend(Backend):
     def start(self) -> None:
         import_framework(self, "torch")
 
+    def seed(self, seed: int) -> None:
+        self.start()
+        import torch
+
+        torch.manual_seed(seed)
+
     def build(self, architecture: Architecture, weights: Weights | None = None, seed: int = 0) -> Model:
         self.start()
         from torch.nn import ModuleList

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from torch.nn import functional
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights
 from .checked import CheckedModel, Scales
-from .operations import Operation, run
+from .operations import Operation, replaced, run
 from .pytorch_cores import SMALL, one_core
+from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
 from .pytorch_single import for_one_image
 
@@ -65,10 +67,27 @@ class PyTorchModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
+        return self._backward_through(self._operations, images, target, direction, layers, scales)
+
+    def _backward_guided(
+        self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
+    ) -> dict[str, Array]:
+        operations = replaced(self._operations, self._relus, guided_relu)
+        return self._backward_through(operations, images, target, direction, layers, scales)
+
+    def _backward_through(
+        self,
+        operations: Sequence[Operation],
+        images: Array,
+        target: str,
+        direction: Array,
+        layers: Sequence[str],
+        scales: Scales,
+    ) -> dict[str, Array]:
         with self._cores(len(images)), torch.enable_grad():
             given = self._given(images).requires_grad_()
             names = [target, *layers]
-            values = self._run(self._operations, given, names, scales, alias=lambda value: value.view_as(value))
+            values = self._run(operations, given, names, scales, alias=lambda value: value.view_as(value))
             found = torch.autograd.grad(
                 values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
             )
@@ -127,11 +146,18 @@ class PyTorchModel(CheckedModel):
         return {name: view.detach().cpu().numpy().copy() for name, view in canonical(self._owners[layer]).items()}
 
     def _write(self, weights: Weights) -> None:
-        with torch.no_grad():
+        with one_core, torch.no_grad():
             for layer, named in weights.items():
                 views = canonical(self._owners[layer]) if named else {}
                 for name, view in views.items():
                     view.copy_(torch.from_numpy(np.array(named[name])))
+
+    def _own(self, weights: Weights) -> None:
+        """One deep copy of all, so that what shares weights still shares them."""
+        shared = self._operations, self._training, self._network, self._owners
+        with one_core:
+            self._operations, self._training, self._network, self._owners = deepcopy(shared)
+        self._write(weights)
 
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str

@@ -21,10 +21,11 @@ from ..models.layers import LayerInfo
 from ..visualizers.contract import Need, Pass, Subject
 from ..visualizers.controls import SettingError
 from .arrangements import first_with_weights
+from .beside import Found, with_beside
 from .panels import digest, panel_part, start_job
 from .pictures import Source, prepared
 from .services import Services
-from .state import EditData, Panel, Selected
+from .state import NOTHING_BESIDE, Beside, EditData, Panel, Selected
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Request:
     shown: Mapping[str, str]
     serial: int = 0
     edits: Sequence[EditData] = ()
+    beside: Beside = NOTHING_BESIDE
 
 
 def answer(services: Services, request: Request) -> Data:
@@ -66,8 +68,8 @@ def run(services: Services, request: Request, panel: str) -> Data:
     asked = next(each for each in request.panels if each.id == panel)
     try:
         model, ready = _opened(services, request)
-        subject = _subject(services, request, model, ready)
-        return start_job(services, asked, subject, _image_key(subject)).data
+        found = _found(services, request, model, ready)
+        return start_job(services, asked, found, _image_key(found.subject)).data
     except (BackendError, DatasetError, InkError, SettingError, LookupError) as error:
         log.warning("Panel %s cannot run: %s", asked.visualizer, error)
         return {"id": None, "panel": panel, "status": "failed", "message": str(error), "frames": 0, "share": 0}
@@ -80,7 +82,8 @@ def _opened(services: Services, request: Request) -> tuple[Model, Prepared]:
 
 
 def _answered(services: Services, request: Request, model: Model, ready: Prepared) -> Data:
-    subject = _subject(services, request, model, ready)
+    found = _found(services, request, model, ready)
+    subject = found.subject
     image_key = _image_key(subject)
     selected = Selected(subject.chosen.name, subject.unit, subject.position, subject.target)
     return {
@@ -89,21 +92,41 @@ def _answered(services: Services, request: Request, model: Model, ready: Prepare
         "subject": _described(model, services),
         "selected": selected.data,
         "edited": [_applies(model, edit) for edit in request.edits],
+        "beside": _offers(services, request, found),
         "empty": ready.empty,
         "stages": [_stage(stage.name, stage.image, stage.title, stage.note, stage.active) for stage in ready.stages],
         "prediction": _prediction(subject),
-        "panels": {
-            panel.id: panel_part(services, panel, subject, image_key, request.shown) for panel in request.panels
-        },
+        "panels": {panel.id: panel_part(services, panel, found, image_key, request.shown) for panel in request.panels},
     }
 
 
-def _subject(services: Services, request: Request, model: Model, ready: Prepared) -> Subject:
-    """What is looked at; a selection that this model does not have is left out."""
+def _found(services: Services, request: Request, model: Model, ready: Prepared) -> Found:
+    """What is looked at, with all that the panels need; a selection that this model does not have is left out."""
+    needs = _needs(services, request)
+    subject = _subject(services, request, model, ready, needs)
+    return with_beside(services, subject, request.beside, needs, request.source, request.steps)
+
+
+def _needs(services: Services, request: Request) -> frozenset[Need]:
+    """Of all panels together."""
+    wanted = (services.visualizers[panel.visualizer] for panel in request.panels if _known(services, panel))
+    return frozenset(need for each in wanted for need in each.needs)
+
+
+def _offers(services: Services, request: Request, found: Found) -> Data:
+    """What the pickers of a second model and of a run are to know; runs only where a panel asks for one."""
+    others = [each for each in services.backends if each.missing is None and each.name != request.backend]
+    return {
+        "opening": found.opening,
+        "elsewhere": {"backend": others[0].name, "title": others[0].title} if others else None,
+        "runs": list(services.runs.items()) if Need.RUN in _needs(services, request) else None,
+    }
+
+
+def _subject(services: Services, request: Request, model: Model, ready: Prepared, needs: frozenset[Need]) -> Subject:
     edits = tuple(Edit(*edit) for edit in request.edits if _applies(model, edit))
     layer, selected = _selected_layer(model, request.selected), request.selected
     here = layer.name == selected.layer
-    wanted = (services.visualizers[panel.visualizer] for panel in request.panels if _known(services, panel))
     return Subject(
         model=model,
         forward=None if ready.empty else Pass(model, ready.image, edits),
@@ -112,7 +135,7 @@ def _subject(services: Services, request: Request, model: Model, ready: Prepared
         label=request.source.label if request.source.label in range(len(model.classes)) else None,
         position=selected.position if here and _holds(layer, selected.position) else None,
         target=selected.target if selected.target in range(len(model.classes)) else None,
-        dataset=services.samples[0] if any(Need.DATASET in each.needs for each in wanted) else None,
+        dataset=services.samples[0] if Need.DATASET in needs else None,
         edits=edits,
     )
 

@@ -13,6 +13,7 @@ from ..datasets.base import DatasetError
 from ..datasets.samples import choose
 from ..drawing.ink import InkError, decode_ink
 from ..drawing.pipeline import Steps
+from ..visualizers.contract import Need, Visualizer
 from . import ids
 from .answer import Request, answer, run
 from .arrangements import every_layer
@@ -20,10 +21,13 @@ from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
 from .pictures import Source, data_url, sample_image
 from .services import Services
-from .state import STEPS, Address, Known, Panel, Selected, parse_address
+from .state import STEPS, Address, Beside, Known, Panel, Selected, parse_address
 from .uploads import uploaded
 
 log = logging.getLogger(__name__)
+
+THUMBNAIL = 28
+"""Pixels of a second image's picture, at least."""
 
 
 def register(app: Dash, services: Services) -> None:
@@ -42,15 +46,16 @@ def _register_answer(app: Dash, services: Services) -> None:
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.EDITS, "data"),
+        Input(ids.BESIDE, "data"),
         Input(ids.PANELS, "data"),
         State(ids.SHOWN, "data"),
     )
-    def answered(ink: Any, subject: Any, selection: Any, edits: Any, panels: Any, shown: Any) -> Any:
+    def answered(ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any, shown: Any) -> Any:
         """A stroke brings what is shown with it, so that it costs the browser one change of one store."""
         if not (subject and panels and ink):
             raise PreventUpdate
         there = ink["shown"] if ctx.triggered_id == ids.INK else shown
-        return answer(services, _request(ink, subject, selection, edits, panels, there or {}))
+        return answer(services, _request(ink, subject, selection, edits, beside, panels, there or {}))
 
     @app.callback(
         Output(ids.JOB, "data"),
@@ -59,16 +64,17 @@ def _register_answer(app: Dash, services: Services) -> None:
         State(ids.SUBJECT, "data"),
         State(ids.SELECTION, "data"),
         State(ids.EDITS, "data"),
+        State(ids.BESIDE, "data"),
         State(ids.PANELS, "data"),
         prevent_initial_call=True,
     )
-    def ran(asked: Any, ink: Any, subject: Any, selection: Any, edits: Any, panels: Any) -> Any:
+    def ran(asked: Any, ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any) -> Any:
         if not (asked and subject and panels and ink):
             raise PreventUpdate
-        return run(services, _request(ink, subject, selection, edits, panels, {}), asked["panel"])
+        return run(services, _request(ink, subject, selection, edits, beside, panels, {}), asked["panel"])
 
 
-def _request(ink: Any, subject: Any, selection: Any, edits: Any, panels: Any, shown: Any) -> Request:
+def _request(ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any, shown: Any) -> Request:
     return Request(
         model=subject["model"],
         backend=subject["backend"],
@@ -79,6 +85,7 @@ def _request(ink: Any, subject: Any, selection: Any, edits: Any, panels: Any, sh
         shown=shown,
         serial=ink.get("serial", 0),
         edits=[(layer, unit, scale) for layer, unit, scale in edits or []],
+        beside=Beside.of(beside),
     )
 
 
@@ -90,6 +97,12 @@ def _register_address(app: Dash, services: Services) -> None:
         Output(ids.SUBJECT, "data"),
         Output(ids.SELECTION, "data"),
         Output(ids.EDITS, "data"),
+        Output(ids.BESIDE, "data"),
+        Output(ids.SECOND_PICTURE, "src"),
+        Output(ids.SECOND_DIGIT, "value"),
+        Output(ids.SECOND_INDEX, "value"),
+        Output(ids.SECOND_MODEL, "value"),
+        Output(ids.SELECTED_RUN, "value"),
         Output(ids.ARRANGEMENT, "data"),
         Output(ids.PICTURE, "data"),
         Output(ids.DIGIT, "value"),
@@ -101,6 +114,8 @@ def _register_address(app: Dash, services: Services) -> None:
     def restored(fragment: str | None) -> Any:
         wanted = parse_address(fragment or "", _known(services))
         picture, notices = _picture_of(services, wanted)
+        beside, second, faults = _beside_of(services, wanted.beside)
+        notices += faults
         subject = {"model": wanted.model, "backend": wanted.backend, "off": list(wanted.off)}
         panels = None if wanted.panels is None else [panel.data for panel in wanted.panels]
         for notice in notices:
@@ -112,9 +127,14 @@ def _register_address(app: Dash, services: Services) -> None:
             subject,
             wanted.selected.data,
             [list(edit) for edit in wanted.edits],
+            beside.data,
+            second,
+            *_picked(beside.image.sample if beside.image else None),
+            f"{beside.backend}:{beside.model}" if beside.model else None,
+            beside.run,
             {"panels": panels},
             picture,
-            *((str(picture["sample"][0]), picture["sample"][1]) if picture["sample"] else (None, "")),
+            *_picked(picture["sample"]),
             " ".join(notices),
             not notices,
         )
@@ -128,7 +148,28 @@ def _known(services: Services) -> Known:
         backends=[backend.name for backend in services.backends],
         visualizers=list(services.visualizers),
         layers=lambda model: [layer.name for layer in services.layers(model)],
+        runs=list(services.runs),
     )
+
+
+def _picked(sample: tuple[int, int] | None) -> tuple[str | None, int | str]:
+    """What the two pickers of a sample show."""
+    return (str(sample[0]), sample[1]) if sample else (None, "")
+
+
+def _beside_of(services: Services, wanted: Beside) -> tuple[Beside, str | None, list[str]]:
+    """What stands beside for an address, the second image as a small picture, and what is wrong with it."""
+    try:
+        return wanted, _small(services, wanted.image) if wanted.image else None, []
+    except (DatasetError, InkError) as error:
+        return replace(wanted, image=None), None, [f"The second image cannot be had. {error}"]
+
+
+def _small(services: Services, source: Source) -> str:
+    """A second image's picture for its picker."""
+    if source.sample:
+        return data_url(sample_image(services.samples[0], source.sample).mean(axis=2).astype("uint8"), THUMBNAIL)
+    return data_url(decode_ink(source.ink or ""), THUMBNAIL)
 
 
 def _picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
@@ -192,6 +233,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             "model": subject["model"],
             "custom": asked is not None,
             "panels": [panel.data for panel in panels],
+            "needs": {name: sorted(_shown_when_needed(each)) for name, each in services.visualizers.items()},
             "defaults": {
                 name: {control.name: control.default for control in visualizer.controls}
                 for name, visualizer in services.visualizers.items()
@@ -236,6 +278,12 @@ def _register_panels(app: Dash, services: Services) -> None:
         raise PreventUpdate
 
 
+def _shown_when_needed(visualizer: Visualizer) -> set[str]:
+    """Those of its needs whose picker appears only when a panel on the page has them."""
+    rare = {Need.SECOND_IMAGE, Need.SECOND_MODEL, Need.RUN}
+    return {need.name.lower() for need in rare & visualizer.needs}
+
+
 def _register_pictures(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.PICTURE, "data", allow_duplicate=True),
@@ -262,6 +310,33 @@ def _register_pictures(app: Dash, services: Services) -> None:
                 index = secrets.randbelow(len(dataset.indices_of(chosen)))
             choose(dataset, chosen, index)
             return _sample_picture(services, chosen, index), index, str(chosen), "", True
+        except DatasetError as error:
+            log.warning("%s", error)
+            return no_update, no_update, no_update, str(error), False
+
+    @app.callback(
+        Output(ids.BESIDE, "data", allow_duplicate=True),
+        Output(ids.SECOND_PICTURE, "src", allow_duplicate=True),
+        Output(ids.SECOND_INDEX, "value", allow_duplicate=True),
+        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Input(ids.SECOND_DIGIT, "value"),
+        Input(ids.SECOND_INDEX, "value"),
+        State(ids.BESIDE, "data"),
+        prevent_initial_call=True,
+    )
+    def sampled_beside(digit: str | None, index: Any, beside: Any) -> Any:
+        by_index = any(entry["prop_id"].startswith(ids.SECOND_INDEX) for entry in ctx.triggered)
+        now = Beside.of(beside)
+        if digit is None or (by_index and not isinstance(index, int)):
+            raise PreventUpdate
+        if now.image and now.image.sample == (int(digit), index):
+            raise PreventUpdate  # it was kept from the canvas, or comes from the address
+        try:
+            if not by_index:
+                index = secrets.randbelow(len(services.samples[0].indices_of(int(digit))))
+            image = Source(sample=(int(digit), index))
+            return replace(now, image=image).data, _small(services, image), index, "", True
         except DatasetError as error:
             log.warning("%s", error)
             return no_update, no_update, no_update, str(error), False
@@ -313,8 +388,18 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.EDITS, "data"),
+        Input(ids.BESIDE, "data"),
         Input(ids.PANELS, "data"),
     )
+    clientside(
+        "collectBeside",
+        Output(ids.BESIDE, "data", allow_duplicate=True),
+        Input(ids.SECOND_MODEL, "value"),
+        Input(ids.SELECTED_RUN, "value"),
+        State(ids.BESIDE, "data"),
+        prevent_initial_call=True,
+    )
+    clientside("scaleUnit", Input(ids.FACTOR, "value"), prevent_initial_call=True)
     clientside(
         "collectSelection",
         Output(ids.SELECTION, "data", allow_duplicate=True),

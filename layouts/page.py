@@ -59,7 +59,7 @@ def page(services: Services) -> Any:
                     html.Div(
                         [
                             _grid_header(services),
-                            _selection(),
+                            _selection(services),
                             html.Div(id=ids.GRID, className="grid"),
                             _plugins_left_out(),
                         ],
@@ -83,6 +83,7 @@ _STORES = (
     ids.SUBJECT,
     ids.SELECTION,
     ids.EDITS,
+    ids.BESIDE,
     ids.RUN,
     ids.JOB,
     ids.ARRANGEMENT,
@@ -290,8 +291,11 @@ def _stage(name: str, title: str, explanation: str) -> Any:
     )
 
 
-def _selection() -> Any:
-    """What is selected for all panels that need it: one picker for each need. Units are muted here, too."""
+def _selection(services: Services) -> Any:
+    """What is selected for all panels that need it: one picker for each need. Units are muted here, too.
+
+    The pickers of a second image, a second model and a run appear where a panel needs them, or where they are set.
+    """
     return html.Div(
         [
             dmc.Select(id=ids.SELECTED_LAYER, data=[], label="Layer", allowDeselect=False, size="xs", w=150),
@@ -323,10 +327,25 @@ def _selection() -> Any:
                 size="xs",
                 w=128,
             ),
+            _picker("second_image", "Second image", *_second_image()),
+            _picker("second_model", "Compare with", _second_model(services)),
+            _picker("run", "Training run", _run(services), empty=not services.runs),
             html.Div(
                 [
                     html.Button("Mute unit", id="mute", className="text-button", disabled=True),
                     html.Button("Double unit", id="double", className="text-button", disabled=True),
+                    dmc.NumberInput(
+                        id=ids.FACTOR,
+                        prefix="× ",
+                        placeholder="× factor",
+                        min=-2,
+                        max=4,
+                        step=0.25,
+                        size="xs",
+                        w=84,
+                        disabled=True,
+                        **{"aria-label": "Scale the unit by a factor, from −2 to 4"},
+                    ),
                     html.Div(className="edit-list", role="list"),
                     html.Button("Undo", id="undo-edit", className="text-button", hidden=True),
                     html.Button("Reset", id="reset-edits", className="text-button", hidden=True),
@@ -339,6 +358,79 @@ def _selection() -> Any:
         className="selection",
         role="group",
         **{"aria-label": "Selected for all panels"},
+    )
+
+
+def _picker(need: str, label: str, *parts: Any, empty: bool = False) -> Any:
+    """A picker that assets/selection.js shows while it is wanted; an empty one stays hidden."""
+    return html.Div(
+        [html.Div(label, className="picker-label"), html.Div(parts, className="picker-parts")],
+        className="picker",
+        role="group",
+        **{"data-need": need, "data-empty": "yes" if empty else "no", "aria-label": label},
+    )
+
+
+def _second_image() -> list[Any]:
+    return [
+        html.Img(id=ids.SECOND_PICTURE, alt="The second image", className="second-picture"),
+        dmc.Select(
+            id=ids.SECOND_DIGIT,
+            data=[str(digit) for digit in range(10)],
+            placeholder="digit",
+            allowDeselect=False,
+            size="xs",
+            w=58,
+            **{"aria-label": "Sample digit of the second image"},
+        ),
+        dmc.NumberInput(
+            id=ids.SECOND_INDEX,
+            min=0,
+            step=1,
+            placeholder="No.",
+            allowDecimal=False,
+            size="xs",
+            w=62,
+            debounce=250,
+            **{"aria-label": "Number of the sample for the second image"},
+        ),
+        html.Button("Keep this drawing", id="keep-drawing", className="text-button", disabled=True),
+        html.Button("✕", id="clear-second", className="text-button", title="No second image", hidden=True),
+    ]
+
+
+def _second_model(services: Services) -> Any:
+    options = [
+        {
+            "value": f"{backend.name}:{name}",
+            "label": f"{backend.title} · {title}" + (" (not installed)" if backend.missing else ""),
+            "disabled": backend.missing is not None,
+        }
+        for backend in services.backends
+        for name, title in services.models.items()
+    ]
+    return dmc.Select(
+        id=ids.SECOND_MODEL,
+        data=options,
+        placeholder="none",
+        clearable=True,
+        size="xs",
+        w=240,
+        comboboxProps={"width": "max-content", "position": "bottom-start"},
+        **{"aria-label": "Compare with"},
+    )
+
+
+def _run(services: Services) -> Any:
+    return dmc.Select(
+        id=ids.SELECTED_RUN,
+        data=[{"value": id, "label": title} for id, title in services.runs.items()],
+        placeholder="none",
+        clearable=True,
+        size="xs",
+        w=200,
+        comboboxProps={"width": "max-content", "position": "bottom-start"},
+        **{"aria-label": "Training run"},
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.base import Array, Model
 from ..visualizers.contract import Need, Pass, Subject, Visualizer
 from ..visualizers.controls import SettingError, build_settings
+from .beside import Found
 from .jobs import Job
 from .limits import SECONDS, Stopped, checked_figure
 from .services import Services
@@ -20,17 +22,17 @@ log = logging.getLogger(__name__)
 Data = dict[str, Any]
 
 
-def panel_part(services: Services, panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]) -> Data:
+def panel_part(services: Services, panel: Panel, found: Found, image_key: str, shown: Mapping[str, str]) -> Data:
     """What the page needs for a panel; only the key where it has the figure already.
 
     `figure` is the figure and `height` what it asks for; `withheld` says why there is none, and `remedy` which
     selection would help; `on_request` says that it runs when it is asked to.
     """
-    part = _part(services, panel, subject, image_key, shown)
+    part = _part(services, panel, found, image_key, shown)
     return {"key": part["key"]} if shown.get(panel.id) == part["key"] else part
 
 
-def start_job(services: Services, panel: Panel, subject: Subject, image_key: str) -> Job:
+def start_job(services: Services, panel: Panel, found: Found, image_key: str) -> Job:
     """Begins what a panel shows on request.
 
     Raises:
@@ -38,8 +40,8 @@ def start_job(services: Services, panel: Panel, subject: Subject, image_key: str
         LookupError: the panel cannot be drawn for this subject; the message says why.
     """
     visualizer = services.visualizers[panel.visualizer]
-    subject = _at_its_layer(panel, subject)
-    if reason := visualizer.unmet(subject):
+    subject = _at_its_layer(panel, found.subject)
+    if reason := _trouble(visualizer, found) or visualizer.unmet(subject):
         raise LookupError(reason)
     settings = build_settings(visualizer.settings, panel.settings)
     key = _key(visualizer, panel, subject, image_key)
@@ -68,12 +70,14 @@ def digest(*parts: str | bytes) -> str:
     return whole.hexdigest()
 
 
-def _part(services: Services, panel: Panel, subject: Subject, image_key: str, shown: Mapping[str, str]) -> Data:
-    visualizer = services.visualizers.get(panel.visualizer)
+def _part(services: Services, panel: Panel, found: Found, image_key: str, shown: Mapping[str, str]) -> Data:
+    subject, visualizer = found.subject, services.visualizers.get(panel.visualizer)
     if visualizer is None:
         return _withheld(f"There is no visualizer called {panel.visualizer!r}.")
     if panel.layer is not None and panel.layer not in [layer.name for layer in subject.model.layers]:
         return _withheld(f"{subject.model.name} has no layer {panel.layer!r}; choose another one above.")
+    if trouble := _trouble(visualizer, found):
+        return _withheld(trouble)
     subject = _at_its_layer(panel, subject)
     reason = visualizer.unmet(subject)
     if reason and Need.IMAGE in visualizer.needs and subject.forward is None and not visualizer.on_request:
@@ -86,6 +90,11 @@ def _part(services: Services, panel: Panel, subject: Subject, image_key: str, sh
     if visualizer.on_request:
         return _on_request(services, key)
     return {"key": key, **_drawn(services, visualizer, panel, subject)}
+
+
+def _trouble(visualizer: Visualizer, found: Found) -> str | None:
+    """What is wrong with something that this visualizer needs."""
+    return next((words for need, words in found.troubles.items() if need in visualizer.needs), None)
 
 
 def _at_its_layer(panel: Panel, subject: Subject) -> Subject:
@@ -104,14 +113,19 @@ def _rehearsed(
     shown: Mapping[str, str],
 ) -> Data:
     """The figure for an empty image, which the browser draws behind the reason, so that the first stroke finds it."""
-    image = np.zeros(subject.model.input_shape, np.float32)
-    blank = replace(subject, forward=Pass(subject.model, image, subject.edits))
+    empty = Pass(subject.model, _empty(subject.model), subject.edits)
+    second = Pass(subject.second_model, _empty(subject.second_model)) if subject.second_model else None
+    blank = replace(subject, forward=empty, second_forward=second)
     if visualizer.unmet(blank):
-        return _withheld(visualizer.unmet(blank) or reason, visualizer.remedy(blank))
+        return _withheld(visualizer.unmet(blank) or reason, visualizer.remedy(subject))
     key = _key(visualizer, panel, subject, reason)
     if shown.get(panel.id) == key:
         return {"key": key}
     return {"key": key, "withheld": reason, **_drawn(services, visualizer, panel, blank)}
+
+
+def _empty(model: Model) -> Array:
+    return np.zeros(model.input_shape, np.float32)
 
 
 def _withheld(reason: str, remedy: Data | None = None) -> Data:
@@ -132,7 +146,12 @@ def _copied(figure: Data) -> Data:
 
 def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str) -> str:
     """Changes exactly when the figure does."""
-    return digest(_kind(visualizer, panel, subject), image_key if Need.IMAGE in visualizer.needs else "")
+    parts = [_kind(visualizer, panel, subject)]
+    if Need.IMAGE in visualizer.needs:
+        parts.append(image_key)
+        if Need.SECOND_MODEL in visualizer.needs and subject.second_forward:
+            parts.append(digest(subject.second_forward.image.tobytes()))
+    return digest(*parts)
 
 
 def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
@@ -145,6 +164,12 @@ def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
         parts.append(subject.target)
     if Need.DATASET in visualizer.needs and subject.dataset:
         parts.append(subject.dataset.checksum)
+    if Need.SECOND_IMAGE in visualizer.needs and subject.second_image:
+        parts.append(digest(subject.second_image.image.tobytes()))
+    if Need.SECOND_MODEL in visualizer.needs and subject.second_model:
+        parts += [subject.second_model.name, subject.second_model.backend, subject.second_model.version]
+    if Need.RUN in visualizer.needs and subject.run:
+        parts.append(subject.run.version)
     return repr(parts)
 
 

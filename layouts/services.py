@@ -1,13 +1,15 @@
 """What the callbacks of one server share: opened models, sample images, registered visualizers. All safe to lose."""
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
+from typing import Any
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from ..backends import backends
 from ..backends.base import Backend, BackendError, Model
@@ -16,12 +18,21 @@ from ..datasets.base import Dataset
 from ..datasets.samples import samples_or_digits
 from ..models.bundled import BUNDLED
 from ..models.layers import LayerInfo
-from ..visualizers.contract import Visualizer
+from ..models.run import Run
+from ..training.config import RunError
+from ..training.executor import Executor, LocalProcesses
+from ..training.runs import SOURCE, RunStore
+from ..visualizers.contract import Pass, Visualizer
 from ..visualizers.registry import registered
 from .jobs import Jobs
 from .limits import Costs, Watchdog
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 0.3
+"""Seconds that an answer waits for a second model, which is enough once its framework has started."""
+REMEMBERED = 20.0
+"""Seconds until a second model that could not be opened is tried again."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Services:
         model: the model a page without an address shows.
         backend: likewise; the first installed one when empty.
         data: folder with the user's data, where there is one.
+        home: folder that runs are kept in; without one there are none.
         jobs: visualizers that take their time.
         costs: what drawing takes.
         watchdog: stops views that follow the pen and take too long.
@@ -41,16 +53,41 @@ class Services:
     model: str
     backend: str = ""
     data: Path | None = None
+    home: Path | None = None
     jobs: Jobs = field(default_factory=Jobs)
     costs: Costs = field(default_factory=Costs)
     watchdog: Watchdog = field(default_factory=Watchdog)
     slow: MutableMapping[str, bool] = field(default_factory=lambda: TTLCache(256, 600))
+    _passes: MutableMapping[Any, Pass] = field(default_factory=lambda: LRUCache(4))
+    _beside: MutableMapping[tuple[str, str], Future[Model]] = field(default_factory=lambda: TTLCache(16, REMEMBERED))
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property
     def pool(self) -> ModelPool:
         """The opened models; of sources that name code or files, only the server's own is opened."""
-        return ModelPool(trusted=[self.model])
+        return ModelPool(trusted=[self.model], located=self._located)
+
+    @cached_property
+    def store(self) -> RunStore | None:
+        """The training runs of the home folder; None without one."""
+        return RunStore(self.home) if self.home else None
+
+    @cached_property
+    def executor(self) -> Executor | None:
+        """Who trains them; None without a home folder."""
+        return LocalProcesses(self.store) if self.store else None
+
+    @property
+    def runs(self) -> Mapping[str, str]:
+        """Id → title of every training run that can be looked at, newest first."""
+        return self.store.titles() if self.store else {}
+
+    def run(self, id: str) -> Run | None:
+        """A training run, with everything it has measured so far; None when there is none of that id."""
+        try:
+            return self.store.read(id) if self.store else None
+        except RunError:
+            return None
 
     @property
     def visualizers(self) -> Mapping[str, Visualizer]:
@@ -68,10 +105,12 @@ class Services:
         usable = [backend.name for backend in self.backends if backend.missing is None]
         return self.backend or next(iter(usable), self.backends[0].name)
 
-    @cached_property
+    @property
     def models(self) -> Mapping[str, str]:
-        """Name → title of every model that can be chosen."""
+        """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learnt."""
         titles = {name: architecture.title for name, architecture in BUNDLED.items()}
+        learnt = self.store.learnt() if self.store else {}
+        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
 
     def open(self, model: str, backend: str) -> Model:
@@ -85,11 +124,59 @@ class Services:
             raise BackendError(" ".join(str(entry.missing) for entry in self.backends))
         return self.pool.open(model, backend)
 
+    def open_beside(self, model: str, backend: str) -> Model | None:
+        """The model, or None while it is being opened in a thread of its own, so that the page goes on meanwhile.
+
+        Raises:
+            BackendError: as `open`.
+        """
+        key = model, backend
+        with self._lock:
+            opening = self._beside.get(key)
+            fresh = opening is None
+            if opening is None:
+                opening = self._beside[key] = Future()
+        if fresh:
+            Thread(target=self._open_into, args=(opening, model, backend), daemon=True, name=f"open {model}").start()
+            wait([opening], timeout=PATIENCE)
+        return opening.result() if opening.done() else None
+
+    def _open_into(self, opening: Future[Model], model: str, backend: str) -> None:
+        try:
+            opening.set_result(self.open(model, backend))
+        except BackendError as error:
+            log.warning("The second model %s on %s cannot be opened: %s", model, backend, error)
+            opening.set_exception(error)
+        except Exception as error:
+            log.exception("The second model %s on %s cannot be opened", model, backend)
+            opening.set_exception(BackendError(f"{type(error).__name__}: {error}; the log says more."))
+
+    def kept_pass(self, key: Hashable, make: Callable[[], Pass]) -> Pass:
+        """The pass made for this key before, else a new one; a few are kept."""
+        with self._lock:
+            known = self._passes.get(key)
+        if known is None:
+            known = make()
+            with self._lock:
+                self._passes[key] = known
+        return known
+
     def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:
-        """The layers of a model; those of a bundled one are known without opening it."""
+        """The layers of a model; those of a bundled one, and of a run's, are known without opening it."""
         if model in BUNDLED:
             return BUNDLED[model].infos
+        if self.store and model.startswith(SOURCE):
+            return self.store.architecture(model).infos
         return self.open(model, backend or self.default_backend).layers
+
+    def _located(self, source: str) -> Path | None:
+        """The weights file of a run's model; None for what is no run's."""
+        if self.store is None or not source.startswith(SOURCE):
+            return None
+        try:
+            return self.store.weights_path(source)
+        except RunError as error:
+            raise BackendError(str(error)) from error
 
     @property
     def samples(self) -> tuple[Dataset, str | None]:

@@ -2,7 +2,8 @@
 
 The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`,
 `label`, `layer`, `unit`, `position` (`row.column`), `target` (a class to explain), `edits` (JSON: layer, unit, factor
-of each), and `panels` (JSON) where the panels are not the default ones.
+of each), `second` (a second image: `digit.index` or ink), `second_model` and `second_backend`, `run` (a training run),
+and `panels` (JSON) where the panels are not the default ones.
 """
 
 import json
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
+
+from .pictures import Source
 
 STEPS = ("invert", "crop", "scale", "centre")
 
@@ -37,6 +40,38 @@ class Selected:
         position = None if self.position is None else list(self.position)
         return {"layer": self.layer, "unit": self.unit, "position": position, "target": self.target}
 
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the model and its image, for views that ask for it.
+
+    Attributes:
+        image: where the second image comes from.
+        model: what the user calls the second model.
+        backend: the one that runs it.
+        run: a training run's id.
+    """
+
+    image: Source | None = None
+    model: str | None = None
+    backend: str | None = None
+    run: str | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any] | None) -> "Beside":
+        """All of it as a store describes it."""
+        data = data or {}
+        image = data.get("image")
+        return cls(Source.of(image) if image else None, data.get("model"), data.get("backend"), data.get("run"))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All of it as a store keeps it."""
+        image = None if self.image is None else self.image.data
+        return {"image": image, "model": self.model, "backend": self.backend, "run": self.run}
+
+
+NOTHING_BESIDE = Beside()
 
 EditData = tuple[str, int, float]
 """Layer, unit, and what its output is multiplied by."""
@@ -76,6 +111,7 @@ class Known:
     backends: Sequence[str]
     visualizers: Sequence[str]
     layers: Callable[[str], Sequence[str]]
+    runs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +126,7 @@ class Address:
     label: int | None = None
     selected: Selected = Selected()
     edits: tuple[EditData, ...] = ()
+    beside: Beside = NOTHING_BESIDE
     panels: tuple[Panel, ...] | None = None
     notices: tuple[str, ...] = ()
 
@@ -106,7 +143,7 @@ def parse_address(fragment: str, known: Known) -> Address:
         backend=backend,
         off=tuple(name for name in given.get("off", "").split(",") if name in STEPS),
         ink=given.get("ink"),
-        sample=_sample(given.get("sample"), notices),
+        sample=_sample(given.get("sample"), "sample", notices),
         label=_number(given.get("label"), "label", notices),
         selected=Selected(
             layer,
@@ -115,6 +152,7 @@ def parse_address(fragment: str, known: Known) -> Address:
             _number(given.get("target"), "target class", notices),
         ),
         edits=_edits(given.get("edits"), notices),
+        beside=_beside(given, backend, known, notices),
         panels=_panels(given.get("panels"), known, notices),
         notices=tuple(notices),
     )
@@ -170,13 +208,41 @@ def _edits(text: str | None, notices: list[str]) -> tuple[EditData, ...]:
     return ()
 
 
-def _sample(text: str | None, notices: list[str]) -> tuple[int, int] | None:
+def _beside(given: Mapping[str, str], backend: str, known: Known, notices: list[str]) -> Beside:
+    """What is not known is left out; a second model without a backend is opened on the page's own."""
+    model = _known("second model", given.get("second_model"), known.models, notices)
+    on = _known("second backend", given.get("second_backend"), known.backends, notices) if model else None
+    return Beside(
+        image=_second(given.get("second"), notices),
+        model=model,
+        backend=(on or backend) if model else None,
+        run=_known("training run", given.get("run"), known.runs, notices),
+    )
+
+
+def _known(word: str, value: str | None, options: Sequence[str], notices: list[str]) -> str | None:
+    if value is None or value in options:
+        return value
+    there = f"there are {', '.join(options)}" if options else "there are none"
+    notices.append(f"The address names an unknown {word}, {value!r}; {there}.")
+    return None
+
+
+def _second(text: str | None, notices: list[str]) -> Source | None:
+    """A sample where there is a dot, which ink has none of."""
+    if text is None or "." not in text:
+        return Source(ink=text) if text else None
+    sample = _sample(text, "second image", notices)
+    return Source(sample=sample) if sample else None
+
+
+def _sample(text: str | None, word: str, notices: list[str]) -> tuple[int, int] | None:
     if text is None:
         return None
     digit, dot, index = text.partition(".")
     if dot and text.isascii() and digit.isdigit() and index.isdigit() and len(text) < 12:
         return int(digit), int(index)
-    notices.append(f"The address names a sample as digit.index, such as 5.12. Received: {text!r}.")
+    notices.append(f"The address names a {word} as digit.index, such as 5.12. Received: {text!r}.")
     return None
 
 

@@ -1,12 +1,10 @@
 """Weights of a network on disk: one safetensors file, canonical layout, its architecture and its story beside them."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from math import prod
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .architecture import Architecture, ArchitectureError
+from .files import write_whole
 from .layers import LayerInfo, Shape
 
 Array = NDArray[np.float32]
@@ -60,7 +59,7 @@ def save_weights(
     own = {ARCHITECTURE: architecture.to_json(), CHECKSUM: _checksum(tensors)}
     content = save(tensors, metadata={**(metadata or {}), **own})
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, content)
+    write_whole(path, content)
 
 
 def load_weights(path: Path, architecture: Architecture) -> dict[str, dict[str, Array]]:
@@ -184,17 +183,3 @@ def _opened(path: Path) -> Iterator[Any]:
         raise WeightsError(
             f"{path.name} is not a whole safetensors file ({error}); {MEND}. Received: {path}"
         ) from error
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the file and renames, so that a reader never meets half of it."""
-    handle, name = mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -2,16 +2,17 @@
 
 import base64
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-from layerscope.backends.base import Backend, Edit, Model
+from layerscope.backends.base import Backend, BackendError, Edit, Model
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.ink import encode_ink
 from layerscope.drawing.pipeline import Steps, prepare
@@ -20,7 +21,8 @@ from layerscope.layouts.answer import Request, answer, run
 from layerscope.layouts.arrangements import every_layer, first_with_weights
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
-from layerscope.layouts.state import Panel, Selected
+from layerscope.layouts.state import Beside, Panel, Selected
+from layerscope.models.run import Run
 from layerscope.visualizers.contract import NoSettings, Subject, visualizer
 from layerscope.visualizers.registry import register
 from numpy.typing import NDArray
@@ -66,7 +68,7 @@ def trace_of(panel: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def numbers(typed: Mapping[str, Any]) -> NDArray[Any]:
     """The array that Plotly carries as base64."""
-    shape = [int(part) for part in str(typed["shape"]).split(",")]
+    shape = [int(part) for part in str(typed.get("shape", -1)).split(",")]  # none for a row of numbers
     return np.frombuffer(base64.b64decode(typed["bdata"]), typed["dtype"]).reshape(shape)
 
 
@@ -327,6 +329,192 @@ def test_a_view_that_takes_its_time_waits_to_be_asked(ask: Ask, services: Servic
     assert given["figure"]["data"]
     assert given["cost"].endswith(" s")
     assert "on_request" in ask(DRAWN, panel, edits=[("conv1", 0, 0.0)])["panels"]["a"]
+
+
+SECOND = Beside(Source(sample=(1, 3)))
+
+
+def test_a_second_image_goes_through_the_same_model_with_the_same_edits(
+    ask: Ask, model: Model, mnist_test: Dataset
+) -> None:
+    panel, edits = Panel("a", "compare_images", "conv1"), [("conv1", 0, 0.5)]
+    given = ask(DRAWN, panel, beside=SECOND, edits=edits)["panels"]["a"]
+    images = prepare(SEVEN, (28, 28, 1)).image, mnist_test.floats(mnist_test.indices_of(1)[[3]])[0]
+    one, two = model.trace(np.stack(images), ["conv1"], [Edit("conv1", 0, 0.5)])["conv1"]
+    np.testing.assert_allclose(numbers(trace_of(given)["z"])[:26, :26], (one - two)[:, :, 0], atol=1e-6)
+
+
+def test_a_second_image_redraws_what_shows_it_and_nothing_else(ask: Ask, services: Services) -> None:
+    panels = Panel("a", "compare_images", "conv1"), Panel("b", "feature_maps", "conv1")
+    keys = {id: part["key"] for id, part in ask(DRAWN, *panels, beside=SECOND)["panels"].items()}
+    again = ask(DRAWN, *panels, beside=SECOND, shown=keys)["panels"]
+    assert again == {id: {"key": key} for id, key in keys.items()}
+    changed = ask(DRAWN, *panels, beside=Beside(DRAWN), shown=keys)["panels"]
+    assert set(changed["a"]) > {"figure"}
+    assert set(changed["b"]) == {"key"}
+    stroke = ask(Source(sample=(7, 0)), *panels, beside=SECOND, shown=keys)["panels"]
+    assert all("figure" in part for part in stroke.values())
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (Source("!!!"), "The second image cannot be had. The drawing in the address is damaged"),
+        (Source(sample=(5, 100_000)), "The second image cannot be had. MNIST test images has"),
+    ],
+    ids=["ink", "sample"],
+)
+def test_a_second_image_that_cannot_be_had_concerns_its_own_panels(ask: Ask, image: Source, words: str) -> None:
+    given = ask(DRAWN, Panel("a", "compare_images", "conv1"), Panel("b", "feature_maps", "conv1"), beside=Beside(image))
+    assert given["fault"] is None
+    assert given["panels"]["a"]["withheld"].startswith(words)
+    assert "figure" in given["panels"]["b"]
+
+
+def test_what_is_missing_comes_with_the_click_that_helps(ask: Ask) -> None:
+    panels = Panel("a", "compare_images", "conv1"), Panel("b", "model_differences"), Panel("c", "training_curves")
+    given = ask(DRAWN, *panels)["panels"]
+    assert given["a"]["remedy"] == {"second_image": "this drawing"}
+    assert given["b"]["remedy"] == {"second_model": "the same network on another backend"}
+    assert given["c"]["withheld"] == "There are no training runs yet; what a training measures is shown here."
+    empty = ask(Source(), *panels)["panels"]
+    assert empty["a"]["withheld"].startswith("This view needs a second image")
+    assert empty["a"]["remedy"] is None
+
+
+def until_open(ask: Ask, *panels: Panel, by: Services, beside: Beside) -> dict[str, Any]:
+    """The first answer in which the second model is there, or has failed."""
+    end = time.monotonic() + 60
+    while (given := ask(DRAWN, *panels, by=by, beside=beside))["beside"]["opening"]:
+        assert given["panels"]["a"]["withheld"].endswith("…")
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return given
+
+
+TWO, MAPS = Panel("a", "model_differences"), Panel("b", "feature_maps", "conv1")
+
+
+def test_the_second_model_sees_the_drawing_in_its_own_size(ask: Ask, services: Services) -> None:
+    given = until_open(ask, TWO, by=services, beside=Beside(model="dense-84x96", backend="pytorch"))
+    answers = given["panels"]["a"]["figure"]["data"][2]
+    large = services.open("dense-84x96", "pytorch")
+    expected = large.probabilities(prepare(SEVEN, (96, 84, 1)).image[None])[0]
+    np.testing.assert_allclose(numbers(answers["x"]), expected, atol=1e-6)
+
+
+def test_muted_units_are_muted_in_the_same_network_only(ask: Ask, services: Services) -> None:
+    edits = [("conv1", 0, 0.0)]
+    until_open(ask, TWO, by=services, beside=Beside(model="cnn-compact", backend="pytorch"))
+    twice = ask(DRAWN, TWO, beside=Beside(model="cnn-compact", backend="pytorch"), edits=edits)
+    assert set(twice["panels"]["a"]["figure"]["data"][0]["text"]) == {"equal"}
+    until_open(ask, TWO, by=services, beside=Beside(model="cnn-two-block", backend="pytorch"))
+    other = Beside(model="cnn-two-block", backend="pytorch")
+    edited, plain = (ask(DRAWN, TWO, beside=other, edits=made)["panels"]["a"]["figure"]["data"] for made in (edits, []))
+    np.testing.assert_array_equal(numbers(edited[2]["x"]), numbers(plain[2]["x"]))
+    assert edited[0] != plain[0]
+
+
+def test_another_second_model_redraws_what_shows_it(ask: Ask, services: Services) -> None:
+    one, two = (Beside(model=name, backend="pytorch") for name in ("dense", "cnn-two-block"))
+    keys = {id: part["key"] for id, part in until_open(ask, TWO, MAPS, by=services, beside=one)["panels"].items()}
+    until_open(ask, TWO, by=services, beside=two)
+    given = ask(DRAWN, TWO, MAPS, beside=two, shown=keys)["panels"]
+    assert "figure" in given["a"]
+    assert given["b"] == {"key": keys["b"]}
+    assert ask(DRAWN, TWO, MAPS, beside=one, shown=keys)["panels"] == {id: {"key": key} for id, key in keys.items()}
+
+
+def test_a_page_goes_on_while_a_second_model_is_opened_and_only_where_one_is_needed(
+    ask: Ask, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, opened, go_on = Services(model="cnn-compact", backend="pytorch", data=data_dir), [], threading.Event()
+    services.open("cnn-compact", "pytorch")
+    real = services.pool.open
+
+    def slowly(name: str, backend: str) -> Model:
+        if name == "dense":
+            opened.append(name)
+            assert go_on.wait(30)
+        return real(name, backend)
+
+    monkeypatch.setattr(services.pool, "open", slowly)
+    beside = Beside(model="dense", backend="pytorch")
+    assert not ask(DRAWN, MAPS, by=services, beside=beside)["beside"]["opening"]
+    assert opened == []
+    given = ask(DRAWN, TWO, MAPS, by=services, beside=beside)
+    assert given["panels"]["a"]["withheld"] == "Opening dense…"
+    assert given["beside"]["opening"]
+    assert "figure" in given["panels"]["b"]
+    assert given["prediction"]
+    go_on.set()
+    assert "figure" in until_open(ask, TWO, by=services, beside=beside)["panels"]["a"]
+    assert opened == ["dense"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (BackendError("Install layerscope[keras]."), "The second model cannot be opened. Install layerscope[keras]."),
+        (OSError("disk on fire"), "The second model cannot be opened. OSError: disk on fire; the log says more."),
+    ],
+    ids=["expected", "unexpected"],
+)
+def test_a_second_model_that_cannot_be_opened_concerns_its_own_panels(
+    ask: Ask, data_dir: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, words: str
+) -> None:
+    services = Services(model="cnn-compact", backend="pytorch", data=data_dir)
+    real = services.pool.open
+
+    def failing(name: str, backend: str) -> Model:
+        if name == "dense":
+            raise fault
+        return real(name, backend)
+
+    monkeypatch.setattr(services.pool, "open", failing)
+    given = until_open(ask, TWO, MAPS, by=services, beside=Beside(model="dense", backend="pytorch"))
+    assert given["panels"]["a"]["withheld"] == words
+    assert given["fault"] is None
+    assert "figure" in given["panels"]["b"]
+
+
+@dataclass(frozen=True)
+class Trained(Services):
+    """Services with one training run."""
+
+    trained: list[Run] = field(default_factory=list)
+
+    @property
+    def runs(self) -> Mapping[str, str]:
+        return {run.id: run.title for run in self.trained}
+
+    def run(self, id: str) -> Run | None:
+        return next((run for run in self.trained if run.id == id), None)
+
+
+def run_of(steps: int) -> Run:
+    measured = np.linspace(0.9, 0.1, steps, dtype=np.float32)
+    return Run(id="r", title="My run", model="cnn", backend="keras", status="running", steps=np.arange(1, steps + 1),
+               losses=measured, accuracies=1 - measured)  # fmt: skip
+
+
+def test_a_training_run_is_shown_and_redrawn_when_there_is_more_of_it(
+    ask: Ask, data_dir: Path, pytorch: Backend
+) -> None:
+    services = Trained(model="cnn-compact", backend="pytorch", data=data_dir, trained=[run_of(10)])
+    panel = Panel("a", "training_curves")
+    offered = ask(Source(), panel, by=services)
+    assert offered["beside"]["runs"] == [("r", "My run")]
+    assert offered["panels"]["a"]["remedy"] == {"run": "the latest"}
+    drawn = ask(Source(), panel, by=services, beside=Beside(run="r"))["panels"]["a"]
+    np.testing.assert_array_equal(numbers(trace_of(drawn)["y"]), services.trained[0].losses)
+    shown = {"a": drawn["key"]}
+    assert set(ask(Source(), panel, by=services, beside=Beside(run="r"), shown=shown)["panels"]["a"]) == {"key"}
+    services.trained[0] = run_of(20)
+    assert "figure" in ask(Source(), panel, by=services, beside=Beside(run="r"), shown=shown)["panels"]["a"]
+    gone = ask(Source(), panel, by=services, beside=Beside(run="x"))["panels"]["a"]
+    assert gone["withheld"] == "There is no training run 'x' any more; choose another one."
+    assert ask(Source(), MAPS, by=services)["beside"]["runs"] is None
 
 
 @pytest.mark.parametrize(

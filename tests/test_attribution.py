@@ -26,10 +26,12 @@ from layerscope.visualizers.attribution import (
     grad_cam,
     gradient,
     gradient_times_input,
+    guided_gradient,
     integrated_gradients,
     smooth_gradient,
 )
-from layerscope.visualizers.faithfulness import METHODS, agreement, attributions
+from layerscope.visualizers.faithfulness import METHODS, Method, agreement, attributions, likeness, methods_for
+from layerscope.visualizers.forgetting import forgetting, stages_of
 from layerscope.visualizers.overlays import COLOURSCALE, OUTLINE, OUTLINE_COLOUR, cells_of
 from layerscope.visualizers.perturbation import Progress, deletion, insertion, occlusion, rise, rise_masks
 
@@ -207,6 +209,7 @@ def test_both_frameworks_agree(pytorch: Backend, keras: Backend, digits: np.ndar
     methods: list[Callable[[Question], np.ndarray]] = [
         gradient,
         gradient_times_input,
+        guided_gradient,
         lambda question: integrated_gradients(question, start, 16).attribution,
         lambda question: smooth_gradient(question, 0.1, 4),
         lambda question: last(occlusion(question, start, 6, 3)),
@@ -509,12 +512,15 @@ def test_occlusion_shows_how_far_it_is(question: Question, method: str) -> None:
     np.testing.assert_array_equal(cells(frames[-1].figure.to_dict()), cells_of(wanted, question.image))
 
 
-@pytest.mark.parametrize("method", METHODS)
+UNGUIDED: list[Method] = [method for method in METHODS if method != "guided backpropagation"]
+
+
+@pytest.mark.parametrize("method", UNGUIDED)
 def test_trust_tells_areas_and_agreement(question: Question, method: str) -> None:
     subject = Subject(question.model, Pass(question.model, question.image), target=2)
     figure = drawn("trust", subject, method=method, portions=7)
     start = baseline(question.image, "black")
-    found = {name: last(attributions(question, name, "black")) for name in METHODS}
+    found = {name: last(attributions(question, name, "black")) for name in UNGUIDED}
     words = [note["text"] for note in figure["layout"]["annotations"]]
     orders = np.random.default_rng(0).random((5, *SHAPE[:2]), np.float32)
     for index, curve in enumerate((deletion, insertion)):
@@ -524,7 +530,7 @@ def test_trust_tells_areas_and_agreement(question: Question, method: str) -> Non
         np.testing.assert_allclose(decoded(figure["data"][index]["y"]), random, rtol=1e-5)
         area = replace(tested, probabilities=random).area
         assert f"{curve.__name__} <b>{tested.area:.2f}</b> (random {area:.2f};" in words[index]
-    others = [other for other in METHODS if other != method]
+    others = [other for other in UNGUIDED if other != method]
     agreements = [agreement(found[method], found[other]) for other in others]
     texts = figure["data"][-1]["text"]
     assert [text.split("  <b>")[0] for text in texts] == others
@@ -541,4 +547,105 @@ def test_trust_shows_the_curves_before_the_other_methods_are_done(question: Ques
     assert shares == sorted(shares)
     assert shares[-1] == 1
     first = next(frame.figure for frame in frames if frame.figure)
-    assert all(text.endswith("<b>…</b>") for text in first.to_dict()["data"][-1]["text"])
+    assert all(text.endswith("<b>…</b>") for trace in (-1, -3) for text in first.to_dict()["data"][trace]["text"])
+
+
+# What the network forgets
+
+
+def test_weights_are_shuffled_from_the_last_layer_on(pytorch: Backend, digits: np.ndarray) -> None:
+    question = Question(compact(pytorch), digits[0], 3, (Edit("conv1", 2),))
+    model = question.model
+    learnt = [info.name for info in model.layers if info.weight_shapes][::-1]
+    assert learnt == ["logits", "dense1", "conv3", "conv2", "conv1"]
+    stages = list(forgetting(question))
+    assert len(stages) == 5
+    for forgotten, stage in enumerate(stages, start=1):
+        assert (stage.target, stage.edits) == (3, question.edits)
+        np.testing.assert_array_equal(stage.image, question.image)
+        for place, name in enumerate(learnt):
+            before, after = model.weights(name)["kernel"], stage.model.weights(name)["kernel"]
+            assert np.array_equal(before, after) == (place >= forgotten)
+            np.testing.assert_array_equal(np.sort(after, axis=None), np.sort(before, axis=None))
+            np.testing.assert_array_equal(after, stages[max(place, forgotten - 1)].model.weights(name)["kernel"])
+    assert [each.model.version for each in forgetting(question)] == [each.model.version for each in stages]
+    assert stages_of(model) == ["logits", "and dense1", "and conv3", "and conv2", "and conv1: everything"]
+
+
+def test_many_layers_are_forgotten_in_six_stages(pytorch: Backend) -> None:
+    model = pytorch.build(BUNDLED["cnn-batchnorm"])
+    words = stages_of(model)
+    assert words[0] == "logits to dense2"
+    assert words[-1] == "and conv1: everything"
+    image = np.zeros(model.input_shape, np.float32)
+    assert len(words) == len(list(forgetting(Question(model, image, 0)))) == 6
+
+
+def test_likeness_counts_only_where_a_map_says_something() -> None:
+    one, other = np.zeros((6, 6), np.float32), np.zeros((6, 6), np.float32)
+    one[0, :5], other[0, :5] = [1, 2, 3, 4, 5], [5, -4, 3, 2, 1]
+    assert agreement(one, other) > 0.9, "most of it is the empty rest"
+    assert likeness(one, other) == pytest.approx(-1)
+    one[0, 5] = 6
+    assert likeness(one, other) == pytest.approx(agreement(one[0], other[0])), "where only one of them does, too"
+    assert np.isnan(likeness(0 * one, 0 * other))
+
+
+def test_trust_shows_how_the_map_changes_as_the_network_forgets(pytorch: Backend, digits: np.ndarray) -> None:
+    model = compact(pytorch)
+    for method in ("gradient", "guided backpropagation"):
+        figure = drawn("trust", Subject(model, Pass(model, digits[0]), target=7), method=method, portions=4)
+        question = Question(model, digits[0], 7)
+        true = last(attributions(question, method, "black"))  # type: ignore[arg-type]
+        maps = [last(attributions(stage, method, "black")) for stage in forgetting(question)]  # type: ignore[arg-type]
+        wanted = [likeness(true, each) for each in maps]
+        np.testing.assert_allclose(decoded(figure["data"][4]["x"]), wanted, rtol=1e-5)
+        texts = figure["data"][5]["text"]
+        assert texts[-1] == f"and conv1: everything  <b>{wanted[-1]:.2f}</b>"
+        words = [note["text"] for note in figure["layout"]["annotations"]]
+        assert f"shuffled weights <b>{wanted[-1]:.2f}</b> (best near 0)" in words[2]
+        verdict = "it changes with what was learnt" if wanted[-1] < 0.4 else "part of it stays, whatever was learnt"
+        assert verdict in figure["layout"]["xaxis3"]["title"]["text"]
+
+
+def test_a_map_that_does_not_depend_on_what_was_learnt_is_found_out(backend: Backend) -> None:
+    image = np.linspace(0.1, 1, 16, dtype=np.float32).reshape(4, 4, 1)
+    kernel = np.full((16, 2), 0.5)
+    model = linear(backend, (4, 4, 1), kernel, np.zeros(2))
+    figure = drawn("trust", Subject(model, Pass(model, image), target=1), method="gradient × input", portions=4)
+    assert "shuffled weights <b>1.00</b>" in figure["layout"]["annotations"][2]["text"]
+    assert "it stays the same, so it explains nothing" in figure["layout"]["xaxis3"]["title"]["text"]
+
+
+def test_a_model_that_cannot_forget_says_why_and_is_tested_otherwise(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = question.model.capabilities - {Capability.OTHER_WEIGHTS}
+    monkeypatch.setattr(question.model, "capabilities", lacking)
+    figure = drawn("trust", Subject(question.model, Pass(question.model, question.image)), portions=4)
+    words = [note["text"] for note in figure["layout"]["annotations"]]
+    assert words[2].endswith("shuffled weights not tested: this network cannot be given other weights")
+    assert len(figure["data"]) == 6
+    assert "<b>…</b>" not in "".join(figure["data"][-1]["text"])
+
+
+# Guided backpropagation
+
+
+def test_a_network_without_relus_is_not_guided_and_it_is_said(question: Question) -> None:
+    assert methods_for(question.model) == UNGUIDED
+    subject = Subject(question.model, Pass(question.model, question.image), target=2)
+    figure = drawn("gradient_map", subject, method="guided backpropagation")
+    assert "class c · no relu layers in this network" in remark(figure)
+    assert set(np.unique(cells(figure))) <= {0, -128}
+    figure = drawn("trust", subject, method="guided backpropagation")
+    assert "withheld:<br>no relu layers in this network" in figure["layout"]["annotations"][0]["text"]
+
+
+def test_the_guided_map_is_shown(backend: Backend, digits: np.ndarray) -> None:
+    model = compact(backend)
+    question = Question(model, digits[0], 7)
+    figure = drawn("gradient_map", Subject(model, Pass(model, digits[0])), method="guided backpropagation")
+    np.testing.assert_array_equal(cells(figure), cells_of(guided_gradient(question).sum(axis=2), digits[0]))
+    assert remark(figure).startswith("guided gradient · class 7")
+    assert np.abs(guided_gradient(question) - gradient(question)).max() > 0.1 * np.abs(gradient(question)).max()

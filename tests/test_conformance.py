@@ -96,6 +96,14 @@ GOOD = {
         "return bars((both[0] - both[1])[0])",
         "Need.IMAGE",
     ),
+    "second image": view(
+        "return bars((subject.image - subject.second_image.image).ravel())", "Need.IMAGE, Need.SECOND_IMAGE"
+    ),
+    "second model": view(
+        "answers = subject.second_forward.activations\nreturn bars(answers[subject.second_model.layers[-1].name])",
+        "Need.IMAGE, Need.SECOND_MODEL",
+    ),
+    "run": view("return bars([epoch.accuracy for epoch in subject.run.epochs])", "Need.RUN"),
     "a unit where there is one": view("return bars([subject.unit or 0])", "Need.LAYER"),
     "a bounded setting": CHOICE
     + "count: Annotated[int, Range(1, 9)] = 3\n"
@@ -170,6 +178,55 @@ FAULTS = {
     "dataset in secret": (
         view("return bars([0] if subject.dataset is None else subject.dataset.labels)"),
         "Its figure depends on labelled images: add Need.DATASET",
+    ),
+    "second image": (
+        view("return bars((subject.image - subject.second_image.image).ravel())", "Need.IMAGE"),
+        "It fails without a second image: add Need.SECOND_IMAGE to its needs",
+    ),
+    "second image in secret": (
+        view("return bars([0] if subject.second_image is None else subject.second_image.image.ravel())", ""),
+        "Its figure depends on a second image: add Need.SECOND_IMAGE",
+    ),
+    "second image overwritten": (
+        view(
+            "image = subject.second_image.image.base\nimage.flags.writeable = True\nimage += 1\nreturn bars([1])",
+            "Need.SECOND_IMAGE",
+        ),
+        "It changes the arrays that it is given; work on a copy: array.copy().",
+    ),
+    "second model": (
+        view("return bars([subject.second_model.parameters])"),
+        "It fails without a second model: add Need.SECOND_MODEL to its needs",
+    ),
+    "second model in secret": (
+        view("return bars([0 if subject.second_model is None else int(subject.second_model.version[:6], 16)])", ""),
+        "Its figure depends on a second model: add Need.SECOND_MODEL",
+    ),
+    "second model on the drawing": (
+        view("return bars(subject.second_forward.image.ravel())", "Need.SECOND_MODEL"),
+        "It fails without an image: add Need.IMAGE to its needs",
+    ),
+    "a second model of other layers": (
+        view(
+            "other = subject.second_forward.activations[subject.chosen.name]\nreturn bars(other.ravel())",
+            "Need.IMAGE, Need.LAYER, Need.SECOND_MODEL",
+        ),
+        "It fails: KeyError: ",
+    ),
+    "a second model of the same layers": (
+        view(
+            "assert subject.second_model.layers != subject.model.layers\nreturn bars([1])",
+            "Need.IMAGE, Need.SECOND_MODEL",
+        ),
+        "It fails: AssertionError (line",
+    ),
+    "run": (
+        view("return bars(subject.run.losses)", ""),
+        "It fails without a training run: add Need.RUN to its needs",
+    ),
+    "run in secret": (
+        view("return bars([0] if subject.run is None else subject.run.losses)", ""),
+        "Its figure depends on a training run: add Need.RUN",
     ),
     "without the edits": (
         view("return bars(subject.model.probabilities(subject.image[None])[0])", "Need.IMAGE"),

@@ -82,7 +82,12 @@ def test_it_knows_every_kind_of_layer(numpy: Backend, reference: ModuleType, nam
 def test_it_says_what_it_cannot_do(numpy: Backend, reference: ModuleType) -> None:
     network = reference.NETWORKS["branches"]
     model, images = numpy.build(network), reference.random_images(network)
-    assert model.capabilities == {Capability.LOGITS, Capability.EDITS, Capability.WEIGHTS}
+    assert model.capabilities == {
+        Capability.LOGITS,
+        Capability.EDITS,
+        Capability.WEIGHTS,
+        Capability.OTHER_WEIGHTS,
+    }
     with pytest.raises(BackendError, match="branches has no gradients in NumPy; open it in PyTorch or Keras"):
         model.gradients(images, Target("left", 0), ["image"])
     with pytest.raises(BackendError, match="branches cannot be trained in NumPy; open it in PyTorch or Keras"):
@@ -103,6 +108,21 @@ def test_weights_are_replaced_whole_or_not_at_all(numpy: Backend, reference: Mod
     assert model.version == numpy.build(network, weights).version != before
     weights["hidden"]["bias"][:] = 7
     assert model.weights("hidden")["bias"].max() < 7
+
+
+def test_a_network_with_other_weights_is_one_of_its_own(numpy: Backend, reference: ModuleType) -> None:
+    network = reference.NETWORKS["branches"]
+    first, second = (reference.random_weights(network, seed=seed) for seed in (1, 2))
+    images = reference.random_images(network)
+    model = numpy.build(network, first)
+    before = model.logits(images)
+    sibling = model.with_weights(second, "later")
+    assert (sibling.name, sibling.version) == ("later", numpy.build(network, second).version)
+    np.testing.assert_array_equal(sibling.logits(images), numpy.build(network, second).logits(images))
+    sibling.load(reference.random_weights(network, seed=3))
+    np.testing.assert_array_equal(model.logits(images), before)
+    with pytest.raises(BackendError, match="do not fit branches"):
+        model.with_weights({})
 
 
 def test_the_histogram_counts_every_value(numpy: Backend, reference: ModuleType) -> None:

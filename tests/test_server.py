@@ -99,7 +99,7 @@ def test_many_browsers_arrive_at_once(address: str) -> None:
 
 def ask(address: str, **inputs: Any) -> requests.Response:
     """What a browser sends when a sample has been chosen."""
-    stores = ("ink", "subject", "selection", "edits", "panels")
+    stores = ("ink", "subject", "selection", "edits", "beside", "panels")
     return requests.post(
         f"{address}_dash-update-component",
         json={

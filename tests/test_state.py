@@ -1,12 +1,14 @@
 """The address as typed values: whatever it says, the page gets something it can show, and every fault in words."""
 
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layerscope.layouts.state import STEPS, Address, Known, Panel, Selected, parse_address
+from layerscope.layouts.pictures import Source
+from layerscope.layouts.state import NOTHING_BESIDE, STEPS, Address, Beside, Known, Panel, Selected, parse_address
 
 LAYERS = {"cnn": ["input", "conv1", "softmax"], "dense": ["input", "dense1"]}
 KNOWN = Known(
@@ -16,6 +18,7 @@ KNOWN = Known(
     backends=["keras", "pytorch"],
     visualizers=["filters", "feature_maps"],
     layers=LAYERS.__getitem__,
+    runs=["2026-11-25-a"],
 )
 
 
@@ -54,6 +57,28 @@ def test_a_selection_and_muted_units_in_an_address() -> None:
     assert not address.notices
     assert Selected.of(address.selected.data) == address.selected
     assert Selected.of(None) == Selected()
+
+
+def test_what_stands_beside_in_an_address() -> None:
+    address = parsed(backend="keras", second="7.12", second_model="dense", second_backend="pytorch", run="2026-11-25-a")
+    assert address.beside == Beside(Source(sample=(7, 12)), "dense", "pytorch", "2026-11-25-a")
+    assert not address.notices
+    assert parsed(second="eJx_-w").beside == Beside(Source(ink="eJx_-w"))
+    assert parsed(backend="keras", second_model="cnn").beside == Beside(model="cnn", backend="keras")
+    assert parsed(second_backend="keras", second="").beside == NOTHING_BESIDE
+
+
+@pytest.mark.parametrize(
+    "beside", [NOTHING_BESIDE, Beside(Source("ink"), "cnn", "keras", "r"), Beside(Source(sample=(1, 2)))]
+)
+def test_what_stands_beside_is_stored_whole(beside: Beside) -> None:
+    assert Beside.of(json.loads(json.dumps(beside.data))) == beside
+    assert Beside.of(None) == NOTHING_BESIDE
+
+
+def test_without_any_training_an_address_of_one_says_that_there_are_none() -> None:
+    notices = parse_address("#run=a", replace(KNOWN, runs=[])).notices
+    assert notices == ("The address names an unknown training run, 'a'; there are none.",)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +121,10 @@ def test_steps_that_do_not_exist_are_no_steps() -> None:
         ({"sample": "-1.2"}, "digit.index"),
         ({"sample": "².1"}, "digit.index"),
         ({"sample": "5.99999999999999"}, "digit.index"),
+        ({"second": "5."}, "a second image as digit.index, such as 5.12. Received: '5.'"),
+        ({"second_model": "resnet"}, "an unknown second model, 'resnet'; there are cnn, dense."),
+        ({"second_model": "cnn", "second_backend": "jax"}, "an unknown second backend, 'jax'; there are keras,"),
+        ({"run": "b"}, "an unknown training run, 'b'; there are 2026-11-25-a."),
         ({"label": "x"}, "a label that is not a whole number: 'x'"),
         ({"label": "-1"}, "a label that is not a whole number"),
         ({"layer": "conv1", "unit": "1.5"}, "a unit that is not a whole number: '1.5'"),
@@ -159,7 +188,10 @@ def test_a_panel_is_stored_whole(layer: str | None) -> None:
     assert Panel.of(json.loads(json.dumps(panel.data))) == panel
 
 
-KEYS = st.sampled_from(["model", "backend", "off", "ink", "sample", "label", "layer", "unit", "panels", "other"])
+KEYS = st.sampled_from(
+    ["model", "backend", "off", "ink", "sample", "label", "layer", "unit", "panels", "other", "second", "second_model",
+     "second_backend", "run"]
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["visualizer", "layer", "settings", "id"]), inner),

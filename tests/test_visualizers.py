@@ -31,6 +31,7 @@ from layerscope.models.architecture import (
     MaxPool2D,
 )
 from layerscope.models.bundled import BUNDLED
+from layerscope.models.run import EpochMetrics, Run
 from layerscope.visualizers import Need, Pass, Selected, Subject, Visualizer, build_settings, registered, selection_of
 from layerscope.visualizers.connections import bridges_of, contributions, strength
 from layerscope.visualizers.filters import source_shape
@@ -129,9 +130,12 @@ def model(request: pytest.FixtureRequest, models: Mapping[str, Model]) -> Model:
 @pytest.fixture
 def subject(model: Model) -> Subject:
     """A random image in that model, nothing selected."""
-    image = np.random.default_rng(7).random(model.input_shape, dtype=np.float32)
-    image.flags.writeable = False
-    return Subject(model, Pass(model, image), dataset=LABELLED)
+    image, other = np.random.default_rng(7).random((2, *model.input_shape), dtype=np.float32)
+    image.flags.writeable = other.flags.writeable = False
+    forward, second = Pass(model, image), Pass(model, other)
+    return Subject(
+        model, forward, dataset=LABELLED, second_image=second, second_model=model, second_forward=second, run=TRAINED
+    )
 
 
 LABELLED = Dataset(
@@ -143,6 +147,23 @@ LABELLED = Dataset(
     source="Drawn by chance.",
     checksum="tiny",
 )
+
+
+TRAINED = Run(
+    id="tiny",
+    title="Tiny run",
+    model="tiny-dense",
+    backend="keras",
+    status="done",
+    steps=np.arange(1, 41),
+    losses=np.linspace(2, 0.1, 40, dtype=np.float32),
+    accuracies=np.linspace(0.1, 0.9, 40, dtype=np.float32),
+    epochs=tuple(
+        EpochMetrics(number=number, step=20 * number, loss=1 / number, accuracy=0.4 * number, validation_loss=0.9,
+                     validation_accuracy=0.35 * number)
+        for number in (1, 2)
+    ),
+)  # fmt: skip
 
 
 def places(entry: Visualizer, subject: Subject) -> Iterator[Subject]:
@@ -265,6 +286,22 @@ def test_what_is_missing_is_said_in_one_sentence_with_the_click_that_helps(entry
     if Need.DATASET in entry.needs:
         assert "labelled images" in str(entry.unmet(empty))
         empty = replace(empty, dataset=LABELLED)
+    if Need.SECOND_IMAGE in entry.needs:
+        assert entry.unmet(empty) == (
+            "This view needs a second image: keep a drawing, or choose a sample, above the panels."
+        )
+        assert entry.remedy(empty) == {"second_image": "this drawing"}
+        assert entry.remedy(replace(empty, forward=None)) is None
+        empty = replace(empty, second_image=subject.second_image)
+    if Need.SECOND_MODEL in entry.needs:
+        assert entry.unmet(empty) == "This view needs a second model; choose one to compare with above the panels."
+        assert entry.remedy(empty) == {"second_model": "the same network on another backend"}
+        empty = replace(empty, second_model=subject.model)
+    if Need.RUN in entry.needs:
+        assert entry.unmet(empty) == "This view needs a training run; choose one above the panels."
+        assert entry.remedy(empty) == {"run": "the latest"}
+        empty = replace(empty, run=TRAINED)
+    assert entry.remedy(empty) is None
     assert entry.unmet(empty) is None
 
 

@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import DatasetError
+from ..datasets.base import Dataset, DatasetError
+from ..datasets.digits import load_digits
 from ..datasets.mnist import find_mnist, load_mnist
 from ..datasets.pendigits import find_pendigits, load_pendigits
 from ..drawing.fit import fit_images
+from .config import RunConfig, RunError
 from .pens import by_writer, drawn
 
 BRUSHES_TO_TRAIN_WITH = ((0.05, 0.08, 0.11), (0.1, 0.14, 0.07))
 """Every digit is drawn once for each of these rows, with the row's widths in turn."""
+
+SHARE_SEED = 1_000_003
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,45 @@ class Material:
 
     def _part(self, chosen: NDArray[np.intp]) -> "Material":
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+
+
+def training_data(config: RunConfig) -> Material:
+    """The images that a run learns from, at its network's size; the share of them that it asks for.
+
+    Raises:
+        DatasetError: they are missing or damaged.
+        RunError: there is no such data, or the network has too few classes for it.
+    """
+    network, choice = config.network, config.data
+    found = _source(choice.source, Path(choice.folder) if choice.folder else None, network.input_shape)
+    if len(found.labels) and found.labels.max() >= len(network.classes):
+        raise RunError(
+            f"{network.title} tells {len(network.classes)} classes apart, and the data has more. "
+            f"Received: label {found.labels.max()}"
+        )
+    # Another part of chance than the split's: which share is taken must not decide what is kept out.
+    return found.split(1 - choice.share, config.recipe.seed + SHARE_SEED)[0] if choice.share < 1 else found
+
+
+def _source(source: str, folder: Path | None, input_shape: tuple[int, int, int]) -> Material:
+    if source == "mnist+pens":
+        return material(folder, input_shape)
+    if source == "mnist":
+        mnist = find_mnist(folder, ("train",))
+        if mnist is None:
+            raise DatasetError(
+                "Training needs the MNIST training images; name the folder that holds them with --data, or fetch them "
+                f"with `layerscope download`. Received: {folder or 'no folder'}"
+            )
+        return _of_dataset(load_mnist(mnist, "train"), input_shape)
+    if source == "digits":
+        return _of_dataset(load_digits(), input_shape)
+    raise RunError(f"There is no data {source!r}; there are mnist, mnist+pens and digits.")
+
+
+def _of_dataset(dataset: Dataset, input_shape: tuple[int, int, int]) -> Material:
+    images = _as_bytes(dataset.images, input_shape)
+    return Material(images=images, labels=dataset.labels, checksums={dataset.name: dataset.checksum})
 
 
 def material(data: Path | None, input_shape: tuple[int, int, int]) -> Material:

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 from ..backends.base import Optimiser
 from .augmentation import Augmentation
@@ -53,6 +53,24 @@ class Recipe:
     def to_json(self) -> str:
         """The recipe as JSON text, as it is written beside the weights it made."""
         return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Recipe":
+        """The recipe whose `to_json` gave those values.
+
+        Raises:
+            TypeError: a value of that name is not part of a recipe.
+        """
+        augmentation = values.get("augmentation")
+        parts = {
+            "optimiser": Optimiser(**values.get("optimiser", {})),
+            "augmentation": Augmentation(**augmentation) if augmentation else None,
+        }
+        return cls(**{**values, **parts})
+
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """The same recipe for another number of epochs."""
+        return replace(self, epochs=epochs)
 
 
 ORIGINAL: Mapping[str, Recipe] = {

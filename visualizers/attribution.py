@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..backends.base import Array, Edit, Model
+from ..backends.base import Array, Capability, Edit, Model
 from .contract import Subject
 
 Fill = Literal["black", "white", "mean"]
@@ -48,11 +48,11 @@ class Question:
         """The class's probability for each of `(n, height, width, channels)`: `(n,)`."""
         return self._of_class(self.model.probabilities, images)
 
-    def gradients(self, images: Array, layer: str = "") -> Array:
+    def gradients(self, images: Array, layer: str = "", guided: bool = False) -> Array:
         """The score's gradient in a layer's activation, `(n, height, width, channels)`; in the images by default."""
-        name = layer or self.model.layers[0].name
+        name, edits = layer or self.model.layers[0].name, self.edits
         parts = self._parts(images, BACKWARD)
-        return np.concatenate([self.model.gradients(part, self.target, [name], self.edits)[name] for part in parts])
+        return np.concatenate([self.model.gradients(part, self.target, [name], edits, guided)[name] for part in parts])
 
     def _of_class(self, rows: Callable[[Array, tuple[Edit, ...]], Array], images: Array) -> Array:
         return np.concatenate([rows(part, self.edits)[:, self.target] for part in self._parts(images)])
@@ -100,6 +100,26 @@ def gradient_times_input(question: Question) -> Array:
     """
     added: Array = question.image * gradient(question)
     return added
+
+
+def guided_gradient(question: Question) -> Array:
+    """The gradient in which every relu lets only positive gradients through, `(height, width, channels)`.
+
+    Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net", section 3.4.
+
+    Raises:
+        BackendError: the model lacks `Capability.GUIDED`.
+    """
+    found: Array = question.gradients(question.image[None], guided=True)[0]
+    return found
+
+
+def why_not_guided(model: Model) -> str:
+    """Why a model has no guided gradients, in a few words; nothing where it has them."""
+    if Capability.GUIDED in model.capabilities:
+        return ""
+    has_relus = any(layer.settings.get("function") == "relu" for layer in model.layers)
+    return f"not offered by {model.backend}" if has_relus else "no relu layers in this network"
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,14 @@ class Legend:
         }
 
 
-def scale_of(values: Array) -> Scale:
-    """The scale that shows every finite value, in an array of any shape; 0 to 1 when there is nothing but zeros."""
+def scale_of(values: Array, signed: bool = False) -> Scale:
+    """The scale that shows every finite value, in an array of any shape; 0 to 1 when there is nothing but zeros.
+
+    With `signed` it runs from −m to m even where no value lies below zero.
+    """
     low, high = extent(values)
-    if low < 0:
-        largest = max(-low, high)
+    if low < 0 or signed:
+        largest = max(-low, high) or 1.0
         return Scale(-largest, largest)
     return Scale(0.0, high or 1.0)
 

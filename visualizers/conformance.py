@@ -9,13 +9,13 @@ import tracemalloc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, cast
 
 from ..backends.base import Edit, Model, read_only
 from .contract import Need, Pass, Subject, Visualizer
 from .controls import Control
-from .specimens import SPECIMENS, models, subjects
+from .specimens import SPECIMENS, another_run, models, subjects, twin
 from .verdict import NOTHING_SET, Fault, Listening, drawn
 
 MOST_BYTES = 8_000_000
@@ -23,6 +23,11 @@ MOST_BYTES = 8_000_000
 
 PATIENCE = 2.0
 """Seconds after which the page stops a view that gives its figure at once."""
+
+
+BEGINNING = 0.3
+"""Seconds that are watched of a view that takes its time, except with its default settings on the first and last layer
+that it applies to: there it is watched to its end."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +135,14 @@ class _Trial:
 
     def _attempt(self, subject: Subject, settings: Mapping[str, Any], thorough: bool) -> None:
         """Everything that can be said of one layer and one choice of settings; the first fault ends it."""
+        spared = self.entry.on_request and (bool(settings) or not thorough)
         try:
-            first = self._first(subject, settings)
-            if not (settings and self.entry.on_request):  # those that take their time are spared some of it
+            first = self._first(subject, settings, BEGINNING if spared else inf)
+            if not spared:
                 self._check_repeatable(subject, settings, first)
             if thorough:
                 self._check_target(subject)
+                self._check_twin(subject)
                 self._check_declared(subject)
                 self._check_followed(subject, first)
                 self._check_edits(subject)
@@ -144,11 +151,11 @@ class _Trial:
             layer = f", layer {subject.layer.name}" if subject.layer else ""
             self.faults.setdefault(str(fault), f"{self.model.name} on {self.model.backend}{layer}{chosen}")
 
-    def _first(self, subject: Subject, settings: Mapping[str, Any]) -> str:
+    def _first(self, subject: Subject, settings: Mapping[str, Any], patience: float) -> str:
         """The figure as JSON text, measured."""
-        text, seconds = self._timed(subject, settings)
-        if seconds > PATIENCE:  # a framework may have prepared itself the first time
-            seconds = self._timed(subject, settings)[1]
+        text, seconds = self._timed(subject, settings, patience)
+        if seconds > PATIENCE and not self.entry.on_request:  # a framework may have prepared itself the first time
+            seconds = self._timed(subject, settings, patience)[1]
         self.seconds = max(self.seconds, seconds)
         if seconds > PATIENCE and not self.entry.on_request:
             raise Fault(
@@ -164,9 +171,9 @@ class _Trial:
             )
         return text
 
-    def _timed(self, subject: Subject, settings: Mapping[str, Any]) -> tuple[str, float]:
+    def _timed(self, subject: Subject, settings: Mapping[str, Any], patience: float) -> tuple[str, float]:
         start = time.perf_counter()
-        return self._draw(subject, settings), time.perf_counter() - start
+        return drawn(self.entry, subject, settings, patience), time.perf_counter() - start
 
     def _draw(self, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET) -> str:
         return drawn(self.entry, subject, settings)
@@ -200,6 +207,12 @@ class _Trial:
                 f"({fault})"
             ) from fault
 
+    def _check_twin(self, subject: Subject) -> None:
+        """That the second model may be a network of the same layers; the others that it is given have other ones."""
+        if Need.SECOND_MODEL in self.entry.needs:
+            other = twin(self.model)
+            self._draw(replace(subject, second_model=other, second_forward=Pass(other, subject.image)))
+
     def _check_declared(self, subject: Subject) -> None:
         """That it does without whatever it has not declared: an image, a layer, a unit, …"""
         try:
@@ -215,8 +228,12 @@ class _Trial:
 
     def _check_followed(self, subject: Subject, first: str) -> None:
         """That it does not quietly depend on what it has not declared, for the page would not draw it again then."""
-        for need, other in _others(subject).items():
-            if need in self.undeclared and self._draw(other) != first:
+        changes = {need: change for need, change in _others(subject).items() if need in self.undeclared}
+        everything: dict[str, Any] = {name: value for change in changes.values() for name, value in change.items()}
+        if self._draw(replace(subject, **everything)) == first:
+            return
+        for need, change in changes.items():
+            if self._draw(replace(subject, **change)) != first:
                 raise Fault(
                     f"Its figure depends on {need.value}: add Need.{need.name} to its needs, or the page does not draw "
                     "it again when that changes."
@@ -236,12 +253,15 @@ class _Trial:
 
 
 FIELDS: Mapping[Need, tuple[str, ...]] = {
-    Need.IMAGE: ("forward", "label"),
+    Need.IMAGE: ("forward", "label", "second_forward"),
     Need.LAYER: ("layer", "unit", "position"),
     Need.UNIT: ("unit",),
     Need.POSITION: ("position",),
     Need.TARGET: ("target",),
     Need.DATASET: ("dataset",),
+    Need.SECOND_IMAGE: ("second_image",),
+    Need.SECOND_MODEL: ("second_model", "second_forward"),
+    Need.RUN: ("run",),
 }
 """What of a subject is not there when a need is not met."""
 
@@ -257,14 +277,21 @@ def _few(needs: Collection[Need]) -> Iterator[frozenset[Need]]:
         yield from map(frozenset, combinations(sorted(needs, key=lambda need: need.name), count))
 
 
-def _others(subject: Subject) -> Mapping[Need, Subject]:
-    """The same subject with another image, with another target class, and without labelled images."""
-    inverted = Pass(subject.model, read_only(1 - subject.image))
+def _others(subject: Subject) -> Mapping[Need, Mapping[str, Any]]:
+    """What the subject has otherwise when another image, another class and so on are chosen."""
+    other = twin(subject.model)
     return {
-        Need.IMAGE: replace(subject, forward=inverted, label=1),
-        Need.TARGET: replace(subject, target=2),
-        Need.DATASET: replace(subject, dataset=None),
+        Need.IMAGE: {"forward": _inverted(subject.forward), "label": 1},
+        Need.TARGET: {"target": 2},
+        Need.DATASET: {"dataset": None},
+        Need.SECOND_IMAGE: {"second_image": _inverted(subject.second_image)},
+        Need.SECOND_MODEL: {"second_model": other, "second_forward": Pass(other, subject.image)},
+        Need.RUN: {"run": another_run()},
     }
+
+
+def _inverted(forward: Pass | None) -> Pass | None:
+    return forward and Pass(forward.model, read_only(1 - forward.image), forward.edits)
 
 
 def _variants(controls: Sequence[Control]) -> Iterator[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from plotly.graph_objects import Figure
 from ..backends.base import Array, Capability, Edit, Model
 from ..datasets.base import Dataset
 from ..models.layers import LayerInfo
+from ..models.run import Run
 from .controls import Control, controls_of
 
 
@@ -28,6 +29,9 @@ class Need(Enum):
     POSITION = "a position"
     TARGET = "a target class"
     DATASET = "labelled images"
+    SECOND_IMAGE = "a second image"
+    SECOND_MODEL = "a second model"
+    RUN = "a training run"
 
 
 class VisualizerError(Exception):
@@ -100,6 +104,11 @@ class Subject:
         target: the class that was chosen to be explained; None means the predicted one.
         dataset: labelled images to measure on.
         edits: units that are muted or scaled, in every pass; those of the forward pass, where there is one.
+        second_image: the forward pass of another image through the same model, with the same edits.
+        second_model: another network, or the same one on another backend.
+        second_forward: the forward pass of the current drawing through that model, prepared for its input shape; with
+            the same edits where it is the same network, else without any. None while there is no image.
+        run: a training, with everything it has measured.
     """
 
     model: Model
@@ -111,6 +120,10 @@ class Subject:
     target: int | None = None
     dataset: Dataset | None = None
     edits: tuple[Edit, ...] = ()
+    second_image: Pass | None = None
+    second_model: Model | None = None
+    second_forward: Pass | None = None
+    run: Run | None = None
 
     def __post_init__(self) -> None:
         if self.forward is not None:
@@ -199,7 +212,10 @@ class Visualizer:
         object.__setattr__(self, "controls", controls_of(self.settings))
 
     def remedy(self, subject: Subject) -> dict[str, Any] | None:
-        """The selection that would meet what is missing, such as `{"layer": "conv1"}`; None where no click can."""
+        """The selection that would meet what is missing, such as `{"layer": "conv1"}`; None where no click can.
+
+        Of what only the page can name it says in words what to take: `{"second_image": "this drawing"}`.
+        """
         if Need.LAYER in self.needs and (subject.layer is None or not self.applies_to(subject.layer)):
             fitting = next((layer.name for layer in subject.model.layers if self.applies_to(layer)), None)
             return {"layer": fitting} if fitting else None
@@ -208,7 +224,11 @@ class Visualizer:
         if Need.POSITION in self.needs and subject.position is None and subject.chosen.is_spatial:
             height, width, _ = subject.chosen.output_shape
             return {"position": [height // 2, width // 2]}
-        return None
+        if Need.SECOND_IMAGE in self.needs and subject.second_image is None:
+            return {"second_image": "this drawing"} if subject.forward else None
+        if Need.SECOND_MODEL in self.needs and subject.second_model is None:
+            return {"second_model": "the same network on another backend"}
+        return {"run": "the latest"} if Need.RUN in self.needs and subject.run is None else None
 
     def unmet(self, subject: Subject) -> str | None:
         """Why this subject cannot be shown, as one plain sentence; None when it can."""
@@ -228,6 +248,12 @@ class Visualizer:
             return "Click a pixel of a feature map to choose a position."
         if Need.DATASET in self.needs and subject.dataset is None:
             return "This view needs labelled images; fetch MNIST with: layerscope download"
+        if Need.SECOND_IMAGE in self.needs and subject.second_image is None:
+            return "This view needs a second image: keep a drawing, or choose a sample, above the panels."
+        if Need.SECOND_MODEL in self.needs and subject.second_model is None:
+            return "This view needs a second model; choose one to compare with above the panels."
+        if Need.RUN in self.needs and subject.run is None:
+            return "This view needs a training run; choose one above the panels."
         return None
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..backends.base import Array
+from ..backends.base import Array, Model
 from ..drawing.resample import resized
 from .attribution import (
     Fill,
@@ -15,12 +16,23 @@ from .attribution import (
     grad_cam,
     gradient,
     gradient_times_input,
+    guided_gradient,
     integrated_gradients,
     smooth_gradient,
+    why_not_guided,
 )
 from .perturbation import Curve, Progress, deletion, insertion, occlusion, rise
 
-Method = Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad", "Grad-CAM", "occlusion", "RISE"]
+Method = Literal[
+    "gradient",
+    "gradient × input",
+    "integrated gradients",
+    "SmoothGrad",
+    "guided backpropagation",
+    "Grad-CAM",
+    "occlusion",
+    "RISE",
+]
 METHODS: tuple[Method, ...] = get_args(Method)
 RANDOM_ORDERS = 5
 
@@ -33,6 +45,11 @@ class Faithfulness:
     insertion: Curve
     random_deletion: Curve
     random_insertion: Curve
+
+
+def methods_for(model: Model) -> list[Method]:
+    """Those that can be asked of a model."""
+    return [method for method in METHODS if method != "guided backpropagation" or not why_not_guided(model)]
 
 
 def attributions(question: Question, method: Method, fill: Fill) -> Iterator[Progress]:
@@ -58,6 +75,8 @@ def _from_gradients(question: Question, method: Method, start: Array) -> Array:
             found = integrated_gradients(question, start, steps=32).attribution
         case "SmoothGrad":
             found = smooth_gradient(question, noise=0.15, samples=32)
+        case "guided backpropagation":
+            found = guided_gradient(question)
         case _:
             last = [layer.name for layer in question.model.layers if layer.is_spatial][-1]
             return resized(grad_cam(question, last), height, width)
@@ -80,6 +99,22 @@ def faithfulness(found: Sequence[Curve]) -> Faithfulness:
 
 def _mean(found: Sequence[Curve]) -> Curve:
     return Curve(found[0].shares, np.mean([curve.probabilities for curve in found], axis=0, dtype=np.float32))
+
+
+def likeness(one: Array, other: Array) -> float:
+    """The agreement of two maps `(height, width)` where at least one of them says something.
+
+    Most of a drawing is empty; methods that say nothing there would seem to agree, whatever they say of the rest.
+    """
+    said = _says(one) | _says(other)
+    return agreement(one[said], other[said]) if said.any() else float("nan")
+
+
+def _says(attribution: Array) -> NDArray[np.bool_]:
+    """Pixels with more than a millionth of the largest magnitude."""
+    magnitudes = np.abs(attribution)
+    found: NDArray[np.bool_] = magnitudes > 1e-6 * magnitudes.max()
+    return found
 
 
 def agreement(one: Array, other: Array) -> float:

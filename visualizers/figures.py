@@ -83,6 +83,7 @@ def mosaic(
     unit: int | None = None,
     note: str = "",
     equal_aspect: bool = True,
+    signed: bool = False,
 ) -> Figure:
     """All tiles of a layer in one heat map, in rows from the top left.
 
@@ -96,6 +97,7 @@ def mosaic(
         unit: the unit to ring.
         note: words to add below.
         equal_aspect: whether pixels are square.
+        signed: whether zero is the middle of the scale even where no value lies below it.
     """
     units, height, width = tiles.shape
     columns = min(columns, units) or columns_for(units, height, width)
@@ -103,7 +105,7 @@ def mosaic(
     scales = None if shared_scale else _largest(tiles)
     shown = tiles if scales is None else tiles / scales[:, None, None]
     pixels = arrange(shown, columns, gap)
-    scale = scale_of(shown)
+    scale = scale_of(shown, signed)
     tile = {"layer": layer, "columns": columns, "height": height, "width": width, "gap": gap, "units": units}
     legend = scale.legend(quantity, note=note) if shared_scale else _own_scales(scale, quantity, note)
     edge = 3 * pixels.shape[1] / PANEL_WIDTH  # room for the ring of an outer tile
@@ -154,7 +156,6 @@ def bars(
         height: in pixels.
     """
     named = {"tickvals": list(range(len(labels))), "ticktext": list(labels)} if labels else {}
-    band = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 2, "color": VERMILLION}}
     return figure(
         [
             {
@@ -177,8 +178,8 @@ def bars(
             "title": note_below(note),
             **named,
         },
-        yaxis=_value_axis(*extent(values)),
-        shapes=[] if highlight is None or highlight >= len(values) else [{**band, **_around(highlight)}],
+        yaxis=value_axis(*extent(values)),
+        shapes=unit_band(highlight, len(values)),
     )
 
 
@@ -187,7 +188,7 @@ def note_below(words: str) -> dict[str, Any]:
     return {"text": words, "standoff": 4, "font": {"size": 11}}
 
 
-def _value_axis(low: float, high: float) -> dict[str, Any]:
+def value_axis(low: float, high: float) -> dict[str, Any]:
     """An axis that holds zero and both values with a little room, and names just these; 0 to 1 when all are zero."""
     low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
@@ -262,5 +263,9 @@ def _ring(unit: int, columns: int, height: int, width: int, gap: int) -> list[di
     return [{**box, "line": {"color": colour, "width": thick}} for colour, thick in (("#111111", 5), ("#ffb000", 3))]
 
 
-def _around(unit: int) -> dict[str, float]:
-    return {"x0": unit - 0.5, "x1": unit + 0.5}
+def unit_band(unit: int | None, units: int) -> list[dict[str, Any]]:
+    """A frame around the selected unit's bar, as shapes; none where that unit is not among them."""
+    if unit is None or unit >= units:
+        return []
+    band = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 2, "color": VERMILLION}}
+    return [{**band, "x0": unit - 0.5, "x1": unit + 0.5}]

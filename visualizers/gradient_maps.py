@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array, Capability
@@ -13,9 +14,11 @@ from .attribution import (
     baseline,
     gradient,
     gradient_times_input,
+    guided_gradient,
     integrated_gradients,
     question_of,
     smooth_gradient,
+    why_not_guided,
 )
 from .contract import Need, Subject, visualizer
 from .controls import Help, Range
@@ -26,7 +29,7 @@ from .words import joined, short
 @dataclass(frozen=True)
 class GradientMapSettings:
     method: Annotated[
-        Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad"],
+        Literal["gradient", "gradient × input", "integrated gradients", "SmoothGrad", "guided backpropagation"],
         Help("Gradient: what a little more ink would do; the others say what the ink there is does."),
     ] = "integrated gradients"
     baseline: Annotated[Fill, Help("Integrated gradients: the empty image to start from.")] = "black"
@@ -43,22 +46,24 @@ class GradientMapSettings:
 def gradient_map(subject: Subject, settings: GradientMapSettings) -> Figure:
     """Red pixels speak for the class and blue ones against it; the dark line is the outline of what you drew.
 
-    Four ways to ask. The **gradient** tells how the score of the class would move if a pixel became a little brighter,
+    Five ways to ask. The **gradient** tells how the score of the class would move if a pixel became a little brighter,
     also where there is no ink. **Gradient × input** counts only ink that is there. **Integrated gradients** adds up
     gradients on the way from an empty image to yours, so that all pixels together make up the whole difference in
     score; the line below says how nearly they do, and more steps close the gap. **SmoothGrad** averages the gradient
-    over noisy copies, because it changes wildly from one image to the next. Where the four disagree, believe none of
-    them blindly: "How far to trust it" measures that.
+    over noisy copies, because it changes wildly from one image to the next. **Guided backpropagation** follows at each
+    relu only what pushes upwards, which gives sharp maps for every class alike: they show edges that the network
+    sees, and say little about the class. Where the five disagree, believe none of them blindly: "How far to trust it"
+    measures that.
 
     The map has shape (height, width), summed over the channels of the image; the score is the class's logit. Simonyan
-    et al. 2014; Shrikumar et al. 2016; Sundararajan et al. 2017; Smilkov et al. 2017.
+    et al. 2014; Shrikumar et al. 2016; Sundararajan et al. 2017; Smilkov et al. 2017; Springenberg et al. 2015.
     """
     question = question_of(subject)
     attribution, remark = _explained(question, settings)
     return overlay(
         attribution.sum(axis=2),
         question.image,
-        words=settings.method,
+        words="guided gradient" if settings.method == "guided backpropagation" else settings.method,
         note=joined(f"class {subject.model.classes[question.target]}", remark),
     )
 
@@ -74,6 +79,9 @@ def _explained(question: Question, settings: GradientMapSettings) -> tuple[Array
             return found.attribution, _completeness(found)
         case "SmoothGrad":
             return smooth_gradient(question, settings.noise, settings.samples), f"mean of {settings.samples} gradients"
+        case "guided backpropagation":
+            reason = why_not_guided(question.model)
+            return (np.zeros_like(question.image), reason) if reason else (guided_gradient(question), "")
 
 
 def _completeness(found: Integrated) -> str:

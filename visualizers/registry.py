@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from .accuracy import accuracy
 from .architecture_graph import architecture_graph
+from .compare_images import compare_images
 from .contract import Visualizer, VisualizerError
 from .dead_units import dead_units
 from .dense_outputs import dense_outputs
@@ -21,12 +22,14 @@ from .grad_cam import grad_cam
 from .gradient_maps import gradient_map
 from .layer_arithmetic import layer_arithmetic
 from .layer_table import layer_table
+from .model_differences import model_differences
 from .network_view import network_view
 from .occlusion import occlusion
 from .plugins import Offer, PluginFolder, Problem, reason_of
 from .prediction import prediction
 from .receptive_field import receptive_field
 from .top_images import top_images
+from .training_curves import training_curves
 from .trust import trust
 
 GROUP = "layerscope.visualizers"
@@ -49,6 +52,9 @@ BUILT_IN = (
     grad_cam,
     occlusion,
     trust,
+    compare_images,
+    model_differences,
+    training_curves,
 )
 
 

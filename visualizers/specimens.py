@@ -25,6 +25,7 @@ from ..models.architecture import (
     Layer,
     MaxPool2D,
 )
+from ..models.run import EpochMetrics, Run
 from .contract import Need, Pass, Subject, Visualizer
 
 CLASSES = ("ant", "bee", "cat")
@@ -100,10 +101,69 @@ def subjects(entry: Visualizer, model: Model) -> Iterator[Subject]:
     """All that can be chosen on the page, at every layer of a network that the visualizer applies to."""
     random = np.random.default_rng(2)
     image = read_only(random.random(model.input_shape, dtype=np.float32))
-    everything = Subject(model, Pass(model, image), label=0, target=1, dataset=_dataset(model))
+    second = read_only(random.random(model.input_shape, dtype=np.float32))
+    other = _neighbour(model)
+    everything = Subject(
+        model,
+        Pass(model, image),
+        label=0,
+        target=1,
+        dataset=_dataset(model),
+        second_image=Pass(model, second),
+        second_model=other,
+        second_forward=Pass(other, read_only(random.random(other.input_shape, dtype=np.float32))),
+        run=_run(seed=4),
+    )
     for layer in model.layers:
         if Need.LAYER not in entry.needs or entry.applies_to(layer):
             yield everything.at(layer.name, layer.units - 1, (0, 0) if layer.is_spatial else None)
+
+
+@cache
+def twin(model: Model) -> Model:
+    """A network of the same layers with other weights, on the same backend."""
+    return find_backend(model.backend).build(_architecture(model), seed=2)
+
+
+def another_run() -> Run:
+    """A training run that is not the one of `subjects`."""
+    return _run(seed=5)
+
+
+def _architecture(model: Model) -> Architecture:
+    return next(architecture for architecture in SPECIMENS if architecture.name == model.name)
+
+
+def _neighbour(model: Model) -> Model:
+    """Another of the small networks on the same backend: other layers, another input shape."""
+    built = _built(model.backend)
+    return built[([each.name for each in built].index(model.name) + 1) % len(built)]
+
+
+def _run(seed: int) -> Run:
+    """A short training that gets better by fits and starts, validated after each of its epochs."""
+    random = np.random.default_rng(seed)
+    steps = np.arange(1, 31, dtype=np.int64)
+    losses = (2 * np.exp(-steps / 12) + 0.2 * random.random(30)).astype(np.float32)
+    accuracies = (1 - 0.6 * losses / losses.max() * random.random(30)).astype(np.float32)
+    for array in (steps, losses, accuracies):
+        array.flags.writeable = False
+    epochs = tuple(
+        EpochMetrics(
+            number=number,
+            step=10 * number,
+            loss=float(losses[10 * number - 10 : 10 * number].mean()),
+            accuracy=float(accuracies[10 * number - 10 : 10 * number].mean()),
+            validation_loss=0.5 / number,
+            validation_accuracy=1 - 0.3 / number,
+            seconds=2.0 * number,
+        )
+        for number in (1, 2, 3)
+    )
+    return Run(
+        id=f"run-{seed}", title=f"Run {seed}", model="tiny-dense", backend="pytorch", status="done",
+        steps=steps, losses=losses, accuracies=accuracies, epochs=epochs,
+    )  # fmt: skip
 
 
 @cache

@@ -1,24 +1,19 @@
 """How far an explanation can be trusted: what the network says to it, and what other methods say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from math import isnan
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from plotly.graph_objects import Figure
 
-from ..backends.base import Capability
-from .attribution import Fill, question_of
-from .colours import BLUE, FAINT, ORANGE
+from ..backends.base import Array, Capability
+from .attribution import Fill, Question, question_of, why_not_guided
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
-from .faithfulness import METHODS, RANDOM_ORDERS, Faithfulness, Method, agreement, attributions, curves, faithfulness
-from .figures import HIDDEN_AXIS, figure, note_below
+from .faithfulness import RANDOM_ORDERS, Method, agreement, attributions, curves, faithfulness, likeness, methods_for
+from .forgetting import forgetting, stages_of, why_not_forgetting
 from .perturbation import Curve
-
-LEFT = 36
-AXIS: Mapping[str, Any] = {"tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT}
+from .trust_figure import Findings, findings_figure, withheld
 
 
 @dataclass(frozen=True)
@@ -28,6 +23,18 @@ class TrustSettings:
     )
     fill: Annotated[Fill, Help("What stands for an empty image, in all methods and in the test.")] = "black"
     portions: Annotated[int, Range(4, 100), Help("Portions in which pixels are covered and uncovered.")] = 28
+
+
+@dataclass
+class _Count:
+    """Parts of the work: how many there are, and how many are done."""
+
+    parts: int
+    done: int = 0
+
+    def share(self, within: float) -> float:
+        """Of the whole, when so much of the next part is done."""
+        return min(1.0, (self.done + within) / self.parts)
 
 
 @visualizer(
@@ -42,109 +49,46 @@ def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
     **Deletion** covers the pixels that the explanation holds most important first: if it is right, the probability of
     the class falls at once, and the area under the curve is small. **Insertion** starts from an empty image and
     uncovers them first: the area should be large. Dotted lines are pixels in random order; an explanation that is no
-    better than those explains nothing. **Agreement** compares the order of pixels with that of other methods: 1 is the
-    same order, 0 none. Methods that agree can still be wrong together.
+    better than those explains nothing. **Shuffled weights** lets the network forget what it has learnt, layer by layer
+    from the last, and draws the map again each time: a map that stays the same when the network has learnt nothing
+    explains nothing, however sharp it looks. **Agreement** compares the order of pixels with that of other methods: 1
+    is the same order, 0 none. Methods that agree can still be wrong together.
 
     Curves have shape (portions + 1,). Areas: Petsiuk et al. 2018, from a plain image instead of a blurred one.
-    Agreement: Spearman's rank correlation of absolute values, as in Adebayo et al. 2018, "Sanity Checks for Saliency
-    Maps".
+    Agreement and likeness: Spearman's rank correlation of absolute values, as in Adebayo et al. 2018, "Sanity Checks
+    for Saliency Maps"; the likeness leaves out pixels of which neither map says anything, such as an empty background.
     """
-    question = question_of(subject)
-    others = [method for method in METHODS if method != settings.method]
-    parts = len(METHODS) + 1
+    question, method, fill = question_of(subject), settings.method, settings.fill
+    if method == "guided backpropagation" and (reason := why_not_guided(question.model)):
+        yield Frame(withheld(method, reason), 1.0)
+        return
+    others = [each for each in methods_for(question.model) if each != method]
+    found = Findings(others, stages_of(question.model), why_not_forgetting(question.model))
+    count = _Count(2 + len(others) + len(found.stages))
+    attribution = yield from _asked(question, settings.method, fill, count)
+    measured: list[Curve] = []
+    for curve in curves(question, attribution, fill, settings.portions):
+        measured.append(curve)
+        yield Frame(None, count.share(len(measured) / (2 + 2 * RANDOM_ORDERS)))
+    found.tested = faithfulness(measured)
+    count.done += 1
+    yield Frame(findings_figure(found), count.share(0))
+    if found.stages:
+        for forgetful in forgetting(question):
+            other = yield from _asked(forgetful, method, fill, count)
+            found.likenesses.append(likeness(attribution, other))
+            yield Frame(findings_figure(found), count.share(0))
+    for each in others:
+        other = yield from _asked(question, each, fill, count)
+        found.agreements[each] = agreement(attribution, other)
+        yield Frame(findings_figure(found), count.share(0))
+
+
+def _asked(question: Question, method: Method, fill: Fill, count: _Count) -> Generator[Frame, None, Array]:
+    """A method's attribution `(height, width)`, which is one part of the work."""
     attribution = np.zeros(0, np.float32)
-    for progress in attributions(question, settings.method, settings.fill):
+    for progress in attributions(question, method, fill):
         attribution = progress.attribution
-        yield Frame(None, progress.share / parts)
-    found: list[Curve] = []
-    for curve in curves(question, attribution, settings.fill, settings.portions):
-        found.append(curve)
-        yield Frame(None, (1 + len(found) / (2 + 2 * RANDOM_ORDERS)) / parts)
-    tested = faithfulness(found)
-    agreements: dict[str, float] = {}
-    yield Frame(_drawn(tested, agreements, others), 2 / parts)
-    for done, method in enumerate(others, start=2):
-        other = attribution
-        for progress in attributions(question, method, settings.fill):
-            other = progress.attribution
-            yield Frame(None, (done + progress.share) / parts)
-        agreements[method] = agreement(attribution, other)
-        yield Frame(_drawn(tested, agreements, others), (done + 1) / parts)
-
-
-def _drawn(tested: Faithfulness, agreements: Mapping[str, float], others: list[Method]) -> Figure:
-    """Curves above, agreements below; what is not known yet is left open."""
-    return figure(
-        [
-            _line(tested.random_deletion, BLUE, "dot", "deletion, random order"),
-            _line(tested.random_insertion, ORANGE, "dot", "insertion, random order"),
-            _line(tested.deletion, BLUE, "solid", "deletion"),
-            _line(tested.insertion, ORANGE, "solid", "insertion"),
-            *_bars(agreements, others),
-        ],
-        height=440,
-        margin={"l": LEFT, "r": 20, "t": 36, "b": 36},
-        annotations=_areas(tested),
-        xaxis={**AXIS, "range": [0, 1], "anchor": "y", "tickformat": ".0%", "title": note_below("share of pixels")},
-        yaxis={**AXIS, "range": [-0.02, 1.02], "domain": [0.57, 1], "title": note_below("probability")},
-        xaxis2={
-            **AXIS,
-            "range": [min([0.0, *(value for value in agreements.values() if value < 0)]), 1],
-            "anchor": "y2",
-            "title": note_below("agreement with other methods"),
-        },
-        yaxis2={**HIDDEN_AXIS, "range": [len(others) - 0.5, -0.5], "domain": [0, 0.42], "anchor": "x2"},
-    )
-
-
-def _line(curve: Curve, colour: str, dash: str, name: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": curve.shares,
-        "y": curve.probabilities,
-        "line": {"color": colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
-        "hovertemplate": f"{name}: %{{y:.3f}} at %{{x:.0%}}<extra></extra>",
-    }
-
-
-def _bars(agreements: Mapping[str, float], others: list[Method]) -> list[dict[str, Any]]:
-    """A thin bar for each method and its name above, where a narrow panel has room for it."""
-    values = np.array([agreements.get(method, 0.0) for method in others], np.float32)
-    rows = np.arange(len(others), dtype=np.float32)
-    shared = {"xaxis": "x2", "yaxis": "y2", "hoverinfo": "none"}
-    return [
-        {
-            **shared, "type": "bar", "orientation": "h", "x": np.nan_to_num(values), "y": rows + np.float32(0.25),
-            "width": 0.3, "marker": {"color": BLUE},
-        },
-        {
-            **shared, "type": "scatter", "mode": "text", "x": np.zeros(len(others), np.float32),
-            "y": rows - np.float32(0.18), "textposition": "middle right", "cliponaxis": False,
-            "text": [f"{method}  <b>{_words(agreements.get(method))}</b>" for method in others],
-        },
-    ]  # fmt: skip
-
-
-def _words(value: float | None) -> str:
-    """An agreement with two digits, or why there is none."""
-    if value is None:
-        return "…"
-    return "none: one of the maps is the same everywhere" if isnan(value) else f"{value:.2f}".replace("-", "−")
-
-
-def _areas(tested: Faithfulness) -> list[dict[str, Any]]:
-    """Two lines above the curves, which are their legend too."""
-    rows = (
-        ("deletion", BLUE, tested.deletion, tested.random_deletion, "best low"),
-        ("insertion", ORANGE, tested.insertion, tested.random_insertion, "best high"),
-    )
-    return [
-        {
-            "xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom",
-            "xshift": 4 - LEFT, "yshift": 16 - 15 * row, "showarrow": False, "align": "left",
-            "text": f'<span style="color:{colour}">█</span> {name} <b>{curve.area:.2f}</b> '
-            f"(random {random.area:.2f}; {good})",
-        }
-        for row, (name, colour, curve, random, good) in enumerate(rows)
-    ]  # fmt: skip
+        yield Frame(None, count.share(progress.share))
+    count.done += 1
+    return attribution

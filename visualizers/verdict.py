@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature, unwrap
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,20 +49,21 @@ class Listening:
         return noted
 
 
-def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET) -> str:
+def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOTHING_SET, patience: float = inf) -> str:
     """The figure as JSON text, the last one where there are several.
 
     Args:
         entry: the visualizer.
         subject: what it is drawn for.
         settings: the values of those settings that are not to keep their defaults.
+        patience: seconds after which a view that gives one frame after the other is left, once it has given a figure.
 
     Raises:
         Fault: it fails, or gives no figure that Plotly takes, or changes what it was given.
     """
     before = _fingerprint(subject)
     try:
-        figure = _figure(entry.draw(subject, build_settings(entry.settings, settings)))
+        figure = _figure(entry.draw(subject, build_settings(entry.settings, settings)), patience)
     except Fault:
         raise
     except Exception as error:
@@ -71,23 +73,26 @@ def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOT
     return _valid(figure)
 
 
-def _figure(drawn: object) -> Figure:
+def _figure(drawn: object, patience: float) -> Figure:
     """What was returned, or the last of what was yielded."""
     if isinstance(drawn, Figure):
         return drawn
     if not isinstance(drawn, Iterator):
         raise Fault(f"It returns {_article(drawn)}; return a plotly Figure, or yield Frame(figure, share).")
-    last, share, end = None, 0.0, time.monotonic() + LONGEST
+    last, share, start = None, 0.0, time.monotonic()
     for frame in drawn:
         if not isinstance(frame, Frame):
             raise Fault(f"It yields {_article(frame)}; yield Frame(figure, share).")
         if not share <= frame.share <= 1:
             raise Fault(f"A frame's share grows from 0 to 1. Received: {frame.share:.3g} after {share:.3g}")
-        if time.monotonic() > end:
+        taken = time.monotonic() - start
+        if taken > LONGEST:
             raise Fault(
                 f"After {LONGEST:.0f} s on a tiny network it has not come to an end; do less, or offer a setting."
             )
         last, share = frame.figure or last, frame.share
+        if last is not None and taken > patience:
+            break
     if last is None:
         raise Fault("It yields no figure; the last frame should hold one.")
     if not isinstance(last, Figure):
@@ -117,9 +122,12 @@ def _failed(error: Exception, entry: Visualizer, settings: Mapping[str, Any]) ->
 
 def _fingerprint(subject: Subject) -> tuple[bytes, ...]:
     """The bytes that the visualizer is given; a write around the read-only flag shows in them."""
-    arrays: list[NDArray[Any]] = [] if subject.forward is None else [subject.image, *subject.activations.values()]
+    passes = [each for each in (subject.forward, subject.second_image, subject.second_forward) if each]
+    arrays: list[NDArray[Any]] = [array for each in passes for array in (each.image, *each.activations.values())]
     arrays += [] if subject.dataset is None else [subject.dataset.images, subject.dataset.labels]
-    weights = [array for layer in subject.model.layers for array in subject.model.weights(layer.name).values()]
+    arrays += [] if subject.run is None else [subject.run.steps, subject.run.losses, subject.run.accuracies]
+    models = [each for each in (subject.model, subject.second_model) if each]
+    weights = [array for model in models for layer in model.layers for array in model.weights(layer.name).values()]
     return tuple(array.tobytes() for array in [*arrays, *weights])
 
 

@@ -109,6 +109,15 @@
     return canvas.toDataURL("image/png");
   }
 
+  /* What a second image is kept as: the sample, or ink small enough for an address; and a picture of it. */
+  ink.kept = async function () {
+    const { sample, ink: text } = ink.published, canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 56;
+    composite(canvas.getContext("2d"), 56);
+    const source = sample ? { sample, ink: null, label: null } : { sample: null, ink: await ink.compact(text), label: null };
+    return { source, picture: canvas.toDataURL("image/png") };
+  };
+
   /* A picture for dash-canvas; the counter makes equal pictures differ, so that it always starts afresh. */
   const numbered = (url) => url.replace(/^data:image\/(\w+)/, "data:image/$1;show=" + ++shows);
 

@@ -342,6 +342,7 @@
     if (data.panels) {
       const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && scope.ink.drawing;
       readColours();
+      scope.beside.told(data);
       // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.
       const parts = Object.entries(data.panels), missing = parts.filter(([id, part]) => !paintPanel(id, part, byPen));
       for (const [id, part] of parts) if (part.figure && section(id)) legend(section(id), part.figure);

@@ -74,9 +74,10 @@
 
   /* The address */
   let described = [];
-  clientside.writeAddress = function (subject, selection, edits, panels) {
-    described = [subject, selection, edits, panels];
+  clientside.writeAddress = function (subject, selection, edits, beside, panels) {
+    described = [subject, selection, edits, beside || {}, panels];
     scope.edits.show(edits || []);
+    scope.beside.show(beside || {}, panels);
     if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {
       scope.asked = subject;
       scope.loading.begins();
@@ -85,7 +86,7 @@
   };
   scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
   async function write() {
-    const [subject, selection, edits, panels] = described, ink = scope.ink.published;
+    const [subject, selection, edits, beside, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;
     const query = new URLSearchParams();
     query.set("model", subject.model);
@@ -100,6 +101,10 @@
     if (selection && selection.position) query.set("position", selection.position.join("."));
     if (selection && selection.target != null) query.set("target", selection.target);
     if (edits && edits.length) query.set("edits", JSON.stringify(edits));
+    if (beside.image) query.set("second", beside.image.sample ? beside.image.sample.join(".") : beside.image.ink);
+    if (beside.model) query.set("second_model", beside.model);
+    if (beside.model) query.set("second_backend", beside.backend);
+    if (beside.run) query.set("run", beside.run);
     if (panels.custom) query.set("panels", JSON.stringify(panels.panels.map(({ id, ...rest }) => rest)));
     history.replaceState(history.state, "", "#" + query);
     scope.addressing = null;

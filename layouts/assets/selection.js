@@ -49,8 +49,66 @@
     scope.selection.choose({ target: scope.selected.target === index ? null : index });
   });
 
+  /* What stands beside: a second image, a second model, a training run. Their pickers show where a panel needs them, or
+   * where they are set, so that the row stays calm. */
+  let beside = {}, offers = {}, waiting = null;
+  scope.beside = {
+    show(now, panels) {
+      beside = now;
+      const needed = panels ? panels.panels.flatMap((panel) => (panels.needs || {})[panel.visualizer] || []) : [];
+      const isSet = { second_image: !!now.image, second_model: !!now.model, run: !!now.run };
+      for (const picker of document.querySelectorAll(".picker"))
+        picker.classList.toggle("is-wanted", isSet[picker.dataset.need] || needed.includes(picker.dataset.need));
+      const clear = document.getElementById("clear-second");
+      if (clear) clear.hidden = !now.image;
+    },
+    /* What an answer says of them; a second model that is still being opened is asked for again when it is there. */
+    told({ beside: told, empty, subject }) {
+      offers = { ...told, model: subject.model };
+      document.getElementById("keep-drawing").disabled = empty;
+      if (told.runs && !same(told.runs, scope.beside.runs)) {
+        scope.beside.runs = told.runs;
+        document.querySelector('[data-need="run"]').dataset.empty = told.runs.length ? "no" : "yes";
+        set("selected-run", { data: told.runs.map(([value, label]) => ({ value, label })) });
+      }
+      if (told.opening && !waiting) waiting = setInterval(opened, 300);
+    },
+  };
+  async function opened() {
+    const place = document.querySelector(".loading"), query = new URLSearchParams({ model: beside.model, backend: beside.backend });
+    let stage = null;
+    if (beside.model) try { stage = await (await fetch("loading?" + query)).json(); } catch (error) { /* asked again below */ }
+    document.body.classList.toggle("is-loading", !!stage);
+    place.textContent = stage || "";
+    if (stage || !waiting) return;
+    clearInterval(waiting);
+    waiting = null;
+    scope.ink.again();
+  }
+  async function keep() {
+    const { source, picture } = await scope.ink.kept();
+    set("beside", { data: { ...beside, image: source } });
+    set("second-picture", { src: picture });
+    set("second-digit", { value: source.sample ? String(source.sample[0]) : null });
+    set("second-index", { value: source.sample ? source.sample[1] : "" });
+  }
+  function compare(model, backend) { set("second-model", { value: backend + ":" + model }); }
+  clientside.collectBeside = function (second, run, now) {
+    const [backend, ...model] = (second || "").split(":");
+    const wanted = { ...now, model: second ? model.join(":") : null, backend: second ? backend : null, run: run || null };
+    return !now || same(wanted, now) ? nothing() : wanted;
+  };
+  window.addEventListener("click", (event) => {
+    if (event.target.id === "keep-drawing") keep();
+    if (event.target.id !== "clear-second") return;
+    set("beside", { data: { ...beside, image: null } });
+    set("second-picture", { src: null });
+    set("second-digit", { value: null });
+    set("second-index", { value: "" });
+  });
+
   /* Interventions: each is [layer, unit, factor]; undo goes back one change, reset takes all away. */
-  let edits = [], past = [], possible = false, applied = [];
+  let edits = [], past = [], possible = false, applied = [], factorState = "";
   const button = (id) => document.getElementById(id);
   const at = () => edits.findIndex(([layer, unit]) => scope.selected && layer === scope.selected.layer && unit === scope.selected.unit);
   function change(next) {
@@ -60,8 +118,18 @@
   function scale(factor) {
     if (!scope.selected || scope.selected.unit == null) return;
     const { layer, unit } = scope.selected, place = at(), others = edits.filter((_, i) => i !== place);
-    change(place >= 0 && edits[place][2] === factor ? others : [...others, [layer, unit, factor]]);
+    change(factor === 1 || (place >= 0 && edits[place][2] === factor) ? others : [...others, [layer, unit, factor]]);
   }
+  /* Typed digit by digit, and a change only once typing has ceased. */
+  let factorShown = "", typing = null;
+  clientside.scaleUnit = function (factor) {
+    clearTimeout(typing);
+    if (typeof factor !== "number" || String(factor) === factorShown || button("factor").disabled) return;
+    typing = setTimeout(() => {
+      factorShown = String(factor);
+      scale(Math.min(4, Math.max(-2, factor)));
+    }, 350);
+  };
   scope.edits = {
     known(can, which) { possible = can; applied = which || []; draw(); },
     show(now) { edits = now; draw(); },
@@ -71,6 +139,13 @@
     if (!list) return;
     const ready = possible && scope.selected && scope.selected.unit != null, factor = at() >= 0 ? edits[at()][2] : null;
     button("mute").disabled = button("double").disabled = !ready;
+    const state = [ready, factor].join();
+    if (state !== factorState) {
+      factorState = state;
+      clearTimeout(typing);
+      factorShown = ready ? String(factor ?? 1) : "";
+      set("factor", { disabled: !ready, value: ready ? factor ?? 1 : "" });
+    }
     button("mute").textContent = factor === 0 ? "Unmute unit" : "Mute unit";
     button("double").textContent = factor === 2 ? "Undouble unit" : "Double unit";
     button("mute").title = ready ? "The unit gives zero everywhere" : "Select a unit first: click a tile, a bar or a dot";
@@ -103,6 +178,15 @@
   };
   scope.remedy = function (panel, wanted) {
     if (!wanted) return null;
+    if (wanted.second_image) return { label: "Keep this drawing as the second image", act: keep };
+    if (wanted.second_model) {
+      const { model, elsewhere } = offers;
+      return elsewhere && { label: "Compare with " + elsewhere.title, act: () => compare(model, elsewhere.backend) };
+    }
+    if (wanted.run) {
+      const first = (offers.runs || [])[0];
+      return first ? { label: "Choose " + first[1], act: () => set("selected-run", { value: first[0] }) } : null;
+    }
     if (wanted.layer === undefined) {
       const label = wanted.unit !== undefined ? "Choose unit " + wanted.unit : "Choose the middle";
       return { label, act: () => scope.selection.choose(wanted) };

@@ -62,6 +62,18 @@ def node(dashboard: Dashboard, visualizer: str, *wanted: Any) -> tuple[float, fl
     return place
 
 
+def told_at(dashboard: Dashboard, layer: str, unit: int, row: int, column: int) -> str:
+    """What is said when the pointer comes to a pixel; it moves until something is, as a hand would."""
+    tooltip, words = dashboard.page.locator(".tooltip"), f"{layer} · unit {unit}, row {row}, column {column} · "
+    for _ in range(40):
+        dashboard.page.mouse.move(*pixel(dashboard, layer, unit, row, column), steps=2)
+        dashboard.page.wait_for_timeout(60)
+        if (tooltip.text_content() or "").startswith(words):
+            break
+    expect(tooltip).to_contain_text(words)
+    return tooltip.inner_text()
+
+
 def selected(dashboard: Dashboard) -> tuple[str | None, str | None]:
     address = dashboard.rest().address
     return address.get("layer"), address.get("unit")
@@ -80,11 +92,10 @@ def test_the_pointer_tells_unit_position_and_value(
         ("conv1", 31, 5, 13),
         ("pool2", 63, 4, 2),
     ):
-        dashboard.page.mouse.move(*pixel(dashboard, layer, unit, row, column))
+        quantity, number = told_at(dashboard, layer, unit, row, column).split()[-2:]
         value = trace[layer][0, row, column, unit]
-        expect(tooltip).to_contain_text(f"{layer} · unit {unit}, row {row}, column {column} · activation ")
-        told = float(tooltip.inner_text().rpartition(" ")[2].replace("−", "-"))
-        assert told == pytest.approx(float(value), rel=6e-3, abs=1e-9)
+        assert quantity == "activation"
+        assert float(number.replace("−", "-")) == pytest.approx(float(value), rel=6e-3, abs=1e-9)
         box = tooltip.bounding_box()
         assert box
         assert box["x"] >= 0
@@ -99,10 +110,8 @@ def test_the_pointer_tells_true_values_where_every_tile_has_its_own_scale(
     panel = {"visualizer": "feature_maps", "layer": "conv2", "settings": {"shared_scale": False}}
     dashboard.visit(panels=json.dumps([panel]), sample="7.0")
     value = compact.trace(image_of(dashboard.source))["conv2"][0, 4, 6, 11]
-    dashboard.page.mouse.move(*pixel(dashboard, "conv2", 11, 4, 6))
-    tooltip = dashboard.page.locator(".tooltip")
-    expect(tooltip).to_contain_text("unit 11, row 4, column 6")
-    assert float(tooltip.inner_text().rpartition(" ")[2].replace("−", "-")) == pytest.approx(float(value), rel=6e-3)
+    told = told_at(dashboard, "conv2", 11, 4, 6).split()[-1]
+    assert float(told.replace("−", "-")) == pytest.approx(float(value), rel=6e-3)
 
 
 def test_clicks_select_layer_and_unit_for_every_panel_that_follows(dashboard: Dashboard) -> None:
@@ -242,8 +251,7 @@ def test_full_screen_and_back(dashboard: Dashboard) -> None:
     dashboard.page.wait_for_function(
         "() => document.querySelector('[data-visualizer=feature_maps] .main-svg').clientHeight > 700"
     )
-    dashboard.page.mouse.move(*pixel(dashboard, "conv1", 9, 12, 20))
-    expect(dashboard.page.locator(".tooltip")).to_contain_text("conv1 · unit 9, row 12, column 20")
+    told_at(dashboard, "conv1", 9, 12, 20)
     dashboard.page.keyboard.press("Escape")
     expect(panel).not_to_have_class(re.compile("is-fullscreen"))
     dashboard.page.wait_for_function(

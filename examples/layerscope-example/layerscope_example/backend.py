@@ -62,6 +62,9 @@ class NumPyModel(CheckedModel):
             layer: {name: array.copy() for name, array in named.items()} for layer, named in weights.items()
         }
 
+    def _own(self, weights: Weights) -> None:
+        self._write(weights)
+
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
