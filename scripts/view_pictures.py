@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,9 +21,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 MODEL = "cnn-compact"
 LOOKED_AT = {"model": MODEL, "backend": "pytorch", "sample": "3.5", "unit": 2}
+LAYERSCOPE = [sys.executable, "-m", "layerscope"]
+TRAINING = ["--model", "dense", "--backend", "pytorch", "--share", "0.1", "--epochs", "10", "--validation", "0.2"]
+"""The run that views of a training look at."""
 LAYERS = ("conv2_relu", "conv2", "dense1")
 """Where a view looks by default: the first of these that it applies to, else the first layer at all."""
 SCENES: Mapping[str, Mapping[str, Any]] = {
+    "compare_images": {"layer": "conv1_relu", "second": "8.3"},
+    "model_differences": {"second_model": MODEL, "second_backend": "keras"},
     "prediction": {"sample": "2.63"},
     "filters": {"layer": "conv1"},
     "feature_maps": {"layer": "conv1_relu"},
@@ -54,7 +60,10 @@ TOOK = "document.querySelector('.panel-cost').textContent.startsWith('took')"
 def take(views: Sequence[Visualizer], folder: Path) -> None:
     """Writes a PNG for each view into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _served() as address, sync_playwright() as playwright:
+    with TemporaryDirectory() as home, sync_playwright() as playwright, ExitStack() as stack:
+        if any(Need.RUN in view.needs for view in views):
+            subprocess.run([*LAYERSCOPE, "train", *TRAINING, "--home", home], check=True)
+        address = stack.enter_context(_served(home))
         browser = playwright.chromium.launch(executable_path=next(candidates()), args=FLAGS)
         for view in views:
             (folder / f"{view.name}.png").write_bytes(_small(_taken(browser, address, view)))
@@ -63,8 +72,8 @@ def take(views: Sequence[Visualizer], folder: Path) -> None:
 
 
 @contextmanager
-def _served() -> Iterator[str]:
-    command = [sys.executable, "-m", "layerscope", "serve", "--port", "0"]
+def _served(home: str) -> Iterator[str]:
+    command = [*LAYERSCOPE, "serve", "--port", "0", "--home", home]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         yield server.stdout.readline().split(": ", 1)[1].split()[0]
@@ -80,6 +89,8 @@ def _taken(browser: Browser, address: str, view: Visualizer) -> bytes:
     page.goto(f"{address}#{urlencode(scene(view))}")
     page.add_style_tag(content=SIZE)
     panel = page.locator(".panel")
+    if Need.RUN in view.needs:
+        panel.locator(".panel-message .text-button").click(timeout=60_000)  # it offers the latest
     if view.on_request:
         panel.get_by_role("button", name="Run", exact=True).click(timeout=60_000)
         page.wait_for_function(f"() => ({TOOK})", timeout=120_000)
