@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from layerscope.backends.base import Model
+from layerscope.backends.base import Capability, Model
 from layerscope.visualizers.contract import Need, Visualizer
 from layerscope.visualizers.registry import BUILT_IN
 from playwright.sync_api import expect
@@ -142,7 +142,8 @@ def test_every_built_in_view_shows_a_figure_of_a_backend_from_outside_or_says_wh
         fitting = [layer.name for layer in compact.layers if view.applies_to(layer)]
         layer = ("conv2" if "conv2" in fitting else fitting[0]) if Need.LAYER in view.needs else None
         panels.append({"visualizer": view.name, "layer": layer, "settings": short(view)})
-    place = {"layer": "conv2", "unit": 3, "position": "4.5", "sample": "7.0"}
+    place = {"layer": "conv2", "unit": 3, "position": "4.5", "sample": "7.0", "second": "1.0"}
+    place |= {"second_model": "cnn-compact", "second_backend": "pytorch"}
     dashboard.visit(panels=json.dumps(panels), backend="numpy", **place)
     shown, withheld = set(), {}
     for view in BUILT_IN:
@@ -154,8 +155,10 @@ def test_every_built_in_view_shows_a_figure_of_a_backend_from_outside_or_says_wh
             withheld[view.name] = panel.locator(".panel-message").inner_text()
         else:
             shown.add(view.name)
-    assert {"filters", "feature_maps", "prediction", "layer_arithmetic", "accuracy", "occlusion"} <= shown
-    assert {name for name in withheld if not withheld[name].startswith("This view needs")} == set()
+    lacking = {view.name for view in BUILT_IN if Capability.GRADIENTS in view.capabilities or Need.RUN in view.needs}
+    assert set(withheld) == lacking
+    assert shown == {view.name for view in BUILT_IN} - lacking
+    assert [words for words in withheld.values() if "failed" in words or "took longer" in words] == []
     assert withheld["grad_cam"] == "This view needs a model that offers gradients; cnn-compact does not."
 
 
