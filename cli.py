@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
     _add_serve(commands)
     _add_evaluate(commands)
+    _add_export(commands)
     training_commands.add_commands(commands)
     _add_download(commands)
     _add_visualizers(commands)
@@ -90,6 +91,17 @@ def _add_evaluate(commands: Any) -> None:
         help="end with status 1 if the accuracy on any of the sets is below this, such as 0.99",
     )
     evaluate.set_defaults(run=_evaluate)
+
+
+def _add_export(commands: Any) -> None:
+    words = "write a model for Keras, PyTorch or ONNX"
+    export = commands.add_parser("export", help=words, description=f"{words[0].upper()}{words[1:]}.")
+    export.add_argument("model", metavar="MODEL", help="a bundled network, a .safetensors file, or run:ID")
+    export.add_argument(
+        "file", type=Path, metavar="FILE", help="what to write, by its ending: .keras, .pt, .pth, .onnx or .safetensors"
+    )
+    export.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
+    export.set_defaults(run=_export)
 
 
 def _add_download(commands: Any) -> None:
@@ -243,6 +255,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         [(name, *(_percent(found.per_class.get(name)) for found in measured.values())) for name in model.classes],
     )
     return int(any(found.accuracy < (arguments.fail_under or 0) for found in measured.values()))
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from .backends.base import BackendError
+    from .backends.exporting import export
+    from .training.config import RunError
+
+    set_up_logging()
+    with sentences_for(BackendError, RunError):
+        written = export(_located(arguments), arguments.file)
+    print("\n".join(f"{path} was written." for path in written))
+    return 0
 
 
 def _located(arguments: argparse.Namespace) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import keras
 
@@ -162,6 +163,8 @@ class _Followed:
 
 
 def _loaded(path: Path) -> Any:
+    if path.suffix == ".keras" and not is_zipfile(path):
+        raise BackendError(f"Keras cannot load {path.name}: it is damaged, incomplete, or no Keras file.")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

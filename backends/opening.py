@@ -14,6 +14,7 @@ from ..models.bundled import BUNDLED, weights_path
 from ..models.weights import WeightsError, load_weights, read_architecture
 from . import registry
 from .base import Backend, BackendError, Model
+from .foreign import explanation
 
 Report = Callable[[str], None]
 
@@ -44,6 +45,8 @@ def open_model(source: str, backend: str | None = None, report: Report = lambda 
     module, colon, attribute = source.partition(":")
     if colon and module and attribute:
         return _follow(source, module, attribute, chosen, report)
+    if source and Path(source).exists():
+        raise BackendError(explanation(Path(source)))
     raise unknown(source)
 
 

@@ -93,8 +93,8 @@ class Convolution(nn.Conv2d):
     """Puts the odd row or column of `same` padding at the bottom and right."""
 
     def __init__(self, layer: Conv2D, shapes: Sequence[Shape]) -> None:
-        height, width, channels = layer.spatial(shapes[0])
-        self.around = _around(layer, (height, width))
+        channels = layer.spatial(shapes[0])[2]
+        self.around = _around(layer, shapes[0])
         even = _symmetric(self.around)
         super().__init__(channels, layer.filters, layer.window, layer.strides, even or 0)
         self.uneven = even is None
@@ -110,7 +110,7 @@ class MaxPool(nn.Module):
     def __init__(self, layer: MaxPool2D, shapes: Sequence[Shape]) -> None:
         super().__init__()
         self.window, self.strides = layer.window, layer.strides
-        self.around = _around(layer, layer.spatial(shapes[0])[:2])
+        self.around = _around(layer, shapes[0])
 
     def forward(self, values: Tensor) -> Tensor:
         if any(self.around):
@@ -127,7 +127,7 @@ class AveragePool(nn.Module):
         super().__init__()
         self.window, self.strides = layer.window, layer.strides
         height, width, _ = layer.spatial(shapes[0])
-        self.around = _around(layer, (height, width))
+        self.around = _around(layer, shapes[0])
         self.register_buffer("share", self._mean(torch.ones(1, 1, height, width)), persistent=False)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -174,18 +174,10 @@ class Flattening(nn.Module):
         return (values.permute(0, 2, 3, 1) if values.ndim == 4 else values).flatten(1)
 
 
-def _around(layer: Windowed, size: Sequence[int]) -> tuple[int, int, int, int]:
+def _around(layer: Windowed, shape: Shape) -> tuple[int, int, int, int]:
     """Padding left, right, top and bottom."""
-    (top, bottom), (left, right) = (
-        _both_sides(length, window, stride) if layer.padding == "same" else (0, 0)
-        for length, window, stride in zip(size, layer.window, layer.strides, strict=True)
-    )
+    (top, bottom), (left, right) = layer.around(shape)
     return left, right, top, bottom
-
-
-def _both_sides(length: int, window: int, stride: int) -> tuple[int, int]:
-    whole = max(0, (-(-length // stride) - 1) * stride + window - length)
-    return whole // 2, whole - whole // 2
 
 
 def _symmetric(around: tuple[int, int, int, int]) -> tuple[int, int] | None:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import ceil, prod
+from reprlib import repr as shortened
 from typing import Any, ClassVar, Literal
 
+from .fields import FIELDS
 from .layers import LayerInfo, Shape
 
 Pair = tuple[int, int]
@@ -25,11 +27,28 @@ class ArchitectureError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer's description: its name, the layers it reads, and what it does to their shapes."""
+    """A layer's description: its name, the layers it reads, and what it does to their shapes.
+
+    Raises:
+        ArchitectureError: a setting has a value that `FIELDS` does not allow, or it reads more layers than it can.
+    """
 
     kind: ClassVar[str] = ""
+    joins: ClassVar[bool] = False
+    """Whether it may read several layers."""
     name: str
     inputs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ArchitectureError(f"Every layer needs a name. Received: {self.name!r}")
+        if not isinstance(self.inputs, tuple) or (len(self.inputs) > 1 and not self.joins):
+            raise ArchitectureError(f"Layer {self.name!r} reads one layer. Received: {self.inputs}")
+        for name, value in self.settings.items():
+            if not FIELDS[name].allows(value):
+                raise ArchitectureError(
+                    f"Layer {self.name!r} needs as {name} {FIELDS[name].expected}. Received: {shortened(value)}"
+                )
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape of the output for the shapes of the inputs, both without batch axis."""
@@ -102,6 +121,17 @@ class Windowed(Layer):
             )
         return found
 
+    def around(self, shape: Shape) -> tuple[Pair, Pair]:
+        """Rows put at top and bottom, and columns at left and right, of an input of that shape."""
+        rows, columns = (
+            self._both_sides(*each) for each in zip(self.spatial(shape)[:2], self.window, self.strides, strict=True)
+        )
+        return rows, columns
+
+    def _both_sides(self, size: int, window: int, stride: int) -> Pair:
+        whole = max(0, (ceil(size / stride) - 1) * stride + window - size) if self.padding == "same" else 0
+        return whole // 2, whole - whole // 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conv2D(Windowed):
@@ -133,6 +163,7 @@ class Pool(Windowed):
     def __post_init__(self) -> None:
         if self.strides == (0, 0):
             object.__setattr__(self, "strides", self.window)
+        super().__post_init__()
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         return (*self.positions(shapes), shapes[0][2])
@@ -234,6 +265,7 @@ class Add(Layer):
     """Sum of inputs of one shape: where a shortcut joins."""
 
     kind: ClassVar[str] = "add"
+    joins: ClassVar[bool] = True
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         if len(set(shapes)) != 1:
@@ -246,6 +278,7 @@ class Concatenate(Layer):
     """Inputs side by side along the last axis."""
 
     kind: ClassVar[str] = "concatenate"
+    joins: ClassVar[bool] = True
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         if len({shape[:-1] for shape in shapes}) != 1:
@@ -253,6 +286,25 @@ class Concatenate(Layer):
                 f"Layer {self.name!r} joins inputs that differ in channels only. Received: {list(shapes)}"
             )
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+
+def info_of(layer: Layer, shapes: Sequence[Shape]) -> LayerInfo:
+    """A layer with shapes, parameters and multiply-adds, for the shapes of its inputs.
+
+    Raises:
+        ArchitectureError: it cannot take inputs of these shapes.
+    """
+    weights = layer.weight_shapes(shapes)
+    return LayerInfo(
+        name=layer.name,
+        kind=layer.kind,
+        inputs=layer.inputs,
+        output_shape=layer.output_shape(shapes),
+        weight_shapes=weights,
+        parameters=sum(prod(shape) for shape in weights.values()),
+        multiply_adds=layer.multiply_adds(shapes),
+        settings=layer.settings,
+    )
 
 
 KINDS: Mapping[str, type[Layer]] = {
@@ -282,6 +334,8 @@ class Architecture:
     classes: tuple[str, ...] = DIGITS
 
     def __post_init__(self) -> None:
+        if not all(isinstance(name, str) for name in (self.name, self.title, *self.classes)):
+            raise ArchitectureError(f"The network and its classes need names. Received: {self.name!r}, {self.classes}")
         object.__setattr__(self, "layers", _with_inputs(self.layers))
         final = self.infos[-1]
         if final.output_shape != (len(self.classes),):
@@ -303,21 +357,8 @@ class Architecture:
         shapes: dict[str, Shape] = {}
         infos = []
         for layer in self.layers:
-            inputs = [shapes[name] for name in layer.inputs]
-            weights = layer.weight_shapes(inputs)
-            shapes[layer.name] = layer.output_shape(inputs)
-            infos.append(
-                LayerInfo(
-                    name=layer.name,
-                    kind=layer.kind,
-                    inputs=layer.inputs,
-                    output_shape=shapes[layer.name],
-                    weight_shapes=weights,
-                    parameters=sum(prod(shape) for shape in weights.values()),
-                    multiply_adds=layer.multiply_adds(inputs),
-                    settings=layer.settings,
-                )
-            )
+            infos.append(info_of(layer, [shapes[name] for name in layer.inputs]))
+            shapes[layer.name] = infos[-1].output_shape
         return tuple(infos)
 
     @property

@@ -16,7 +16,8 @@ import pytest
 from layerscope.datasets.mnist import load_mnist
 from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
 from layerscope.models.bundled import BUNDLED
-from layerscope.models.weights import initial_weights, save_weights
+from layerscope.models.weights import initial_weights, load_weights, save_weights
+from layerscope.training.runs import RunStore
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,7 +46,17 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -
 def test_help_names_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in ("serve", "models", "backends", "visualizers", "new-visualizer", "check", "evaluate", "download"):
+    for command in (
+        "serve",
+        "models",
+        "backends",
+        "visualizers",
+        "new-visualizer",
+        "check",
+        "evaluate",
+        "export",
+        "download",
+    ):
         assert re.search(rf"^ +{command} ", result.stdout, re.M), result.stdout
 
 
@@ -205,3 +216,34 @@ def test_a_home_that_cannot_be_written_to_is_said_and_does_no_harm(run: Run, tmp
     first, second = result.stderr.splitlines()
     assert first.startswith("layerscope: There will be no log file, because ")
     assert "in use" in second
+
+
+def test_export_writes_what_the_ending_names_and_says_so(run: Run, tmp_path: Path) -> None:
+    result = run("export", "dense", "mine.onnx")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "mine.onnx was written.\n", "")
+    assert (tmp_path / "mine.onnx").stat().st_size > 4 * BUNDLED["dense"].parameters
+    assert run("export", "dense", "new folder/mine.safetensors").returncode == 0
+    assert (tmp_path / "new folder" / "mine.safetensors").is_file()
+
+
+def test_export_explains_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
+    assert_one_sentence(run("export", "dense", "mine.h5"), "must end in .safetensors or .keras", "Received: mine.h5")
+    assert_one_sentence(run("export", "resnet", "mine.onnx"), "Only bundled networks", "Received: resnet")
+    (tmp_path / "cut.safetensors").write_bytes(b"1234")
+    assert_one_sentence(run("export", "cut.safetensors", "mine.onnx"), "is not a whole safetensors file")
+    assert not (tmp_path / "mine.onnx").exists()
+
+
+def test_export_takes_a_run_by_its_id(run: Run, tmp_path: Path) -> None:
+    folder = RunStore(tmp_path).path / "20260101-000000-mine"
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    network = BUNDLED["dense"]
+    for epoch in (1, 2):
+        weights, story = initial_weights(network, epoch), {"step": str(epoch), "epoch": str(epoch)}
+        save_weights(folder / "snapshots" / f"epoch-00{epoch}.safetensors", network, weights, story)
+    assert_one_sentence(run("export", "run:nothing", "mine.onnx", "--home", "."), "There is no run 'nothing'")
+    for source, epoch in ((f"run:{folder.name}", 2), (f"run:{folder.name}@epoch-001", 1)):
+        assert run("export", source, "mine.safetensors", "--home", ".").returncode == 0
+        found = load_weights(tmp_path / "mine.safetensors", network)["logits"]["kernel"]
+        assert (found == initial_weights(network, epoch)["logits"]["kernel"]).all()
