@@ -104,10 +104,12 @@ class Model(ABC):
         layers: every layer in an order in which each reads only earlier ones; the first is the input, the last gives
             the class probabilities.
         capabilities: what this model can be asked for.
+        at_once: images in a call at which each of them costs least; more may be asked for.
     """
 
     name: str
     backend: str
+    at_once: int = 64
     input_shape: tuple[int, int, int]
     classes: tuple[str, ...]
     layers: tuple[LayerInfo, ...]

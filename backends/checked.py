@@ -34,6 +34,10 @@ Scales = Mapping[str, Array]
 
 BUDGET = 256 * 2**20
 """Bytes of activations one pass may keep alive; more images than fit are passed through in slices."""
+MOST_IMAGES = 64
+"""Of one slice: what so many leave behind stays near the processor, and each then costs less than one of hundreds."""
+BACKWARD = 2
+"""The way back keeps all activations alive and makes as much again, so that half as many images are a slice."""
 
 
 class CheckedModel(Model):
@@ -65,7 +69,8 @@ class CheckedModel(Model):
             lacking.add(Capability.GUIDED)
         self.capabilities = frozenset(Capability) - lacking
         self._everything = tuple(self._infos)
-        self._slice = max(1, min(256, BUDGET // (4 * sum(prod(info.output_shape) for info in self.layers))))
+        values = sum(prod(info.output_shape) for info in self.layers)
+        self.at_once = max(1, min(MOST_IMAGES, BUDGET // (4 * values)))
         self._version: str | None = None
         self._stored: dict[str, Mapping[str, Array]] = {}
 
@@ -117,7 +122,7 @@ class CheckedModel(Model):
         scales = self._scales(edits) if edits else {}
         if not len(images):
             return self._nothing(names)
-        if len(images) <= self._slice:
+        if len(images) <= self.at_once:
             return MappingProxyType(self._forward(images, names, scales))
         parts = [self._forward(part, names, scales) for part in self._slices(images)]
         return _joined(names, parts)
@@ -164,7 +169,7 @@ class CheckedModel(Model):
             return self._nothing(names)
         parts = [
             backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
-            for part in self._slices(images)
+            for part in self._slices(images, BACKWARD)
         ]
         return _joined(names, parts)
 
@@ -188,8 +193,9 @@ class CheckedModel(Model):
         self._version = None
         self._stored = {}
 
-    def _slices(self, images: Array) -> list[Array]:
-        return [images[start : start + self._slice] for start in range(0, len(images), self._slice)]
+    def _slices(self, images: Array, share: int = 1) -> list[Array]:
+        size = max(1, self.at_once // share)
+        return [images[start : start + size] for start in range(0, len(images), size)]
 
     def _nothing(self, names: Sequence[str]) -> Mapping[str, Array]:
         """What no images give."""

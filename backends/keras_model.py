@@ -52,17 +52,13 @@ class KerasModel(CheckedModel):
 
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
         given = tf.constant(np.array(images))
+        names = self._answered(layers, len(images))
         if scales:
-            names = self._answered(layers)
             found = self._function("edited", *names)(given, self._all_scales(scales))
-        elif len(images) == 1:
-            names = self._everything
-            found = self._function("one", *names)(given)
         else:
-            names = self._answered(layers)
-            found = self._function("plain", *names)(given)
+            found = self._function("one" if len(images) == 1 else "plain", *names)(given)
         results = dict(zip(names, found, strict=True))
-        return {name: read_only(results[name].numpy()) for name in layers}
+        return {name: _handed_out(results[name]) for name in layers}
 
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
@@ -80,12 +76,11 @@ class KerasModel(CheckedModel):
         function = self._function(use, target)
         found = function(tf.constant(images), tf.constant(direction), self._all_scales(scales))
         results = dict(zip(self._everything, found, strict=True))
-        return {name: read_only(results[name].numpy()) for name in layers}
+        return {name: _handed_out(results[name]) for name in layers}
 
-    def _answered(self, layers: Sequence[str]) -> tuple[str, ...]:
-        """All layers, unless only the last ones are asked for, so that many images need little memory."""
-        ends = self._everything[-2:]
-        return ends if set(layers) <= set(ends) else self._everything
+    def _answered(self, layers: Sequence[str], images: int) -> Sequence[str]:
+        """What a pass computes: of many images one layer alone, or all; there is a function for each such case."""
+        return layers if len(layers) == 1 and images > 1 else self._everything
 
     def _all_scales(self, scales: Scales) -> dict[str, Any]:
         whole = {info.name: np.ones(info.units, np.float32) for info in self.layers} | dict(scales)
@@ -122,8 +117,10 @@ class KerasModel(CheckedModel):
 
             return self._concrete(gradients, self._images, output, self._units)
 
+        last = max(place for place, each in enumerate(self._operations) if each.name in names)
+
         def edited(images: Any, scales: Any) -> list[Any]:
-            values = run(self._operations, images, scales)
+            values = run(self._operations[: last + 1], images, scales)
             return [values[name] for name in names]
 
         def plain(images: Any) -> list[Any]:
@@ -180,6 +177,11 @@ class KerasModel(CheckedModel):
         for rate, images, labels in batches:
             loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
             yield Step(float(loss), float(accuracy))
+
+
+def _handed_out(tensor: Any) -> Array:
+    """A view of the tensor's own memory, which nobody can write to; `numpy()` would copy it."""
+    return read_only(memoryview(tensor))
 
 
 def reads_weights(operation: Operation, shapes: Sequence[tuple[int | None, ...]], layer: Any) -> bool:

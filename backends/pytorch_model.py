@@ -22,6 +22,8 @@ from .pytorch_single import for_one_image
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
+FEW_IMAGES = 16
+"""Of a small network, one core alone does so few more quickly than two cores hundreds, for each of them."""
 
 
 class PyTorchModel(CheckedModel):
@@ -54,6 +56,8 @@ class PyTorchModel(CheckedModel):
         self._owners = dict(owners)
         self._work = sum(info.multiply_adds for info in self.layers)
         self._convolves = any(info.is_spatial and "kernel" in info.weight_shapes for info in self.layers)
+        if self._convolves and self._device.type == "cpu":
+            self.at_once = min(self.at_once, max(FEW_IMAGES, (SMALL - 1) // max(1, self._work)))
         self._position = {operation.name: place for place, operation in enumerate(operations)}
         self._for_one: tuple[Operation, ...] | None = None
         self._changes = 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "torch", "tensorflow", "keras", "torchlens", "tf-keras-vis", "dash", "plotly")
+PACKAGES = ("numpy", "torch", "tensorflow", "keras", "torchlens", "captum", "tf-keras-vis", "dash", "plotly")
 
 BLOCK_SECONDS = 0.03
 """How long one contender is timed before it is the next one's turn: short, so that all meet the same neighbours."""

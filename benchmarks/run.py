@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attributions
+import cancel
 import live
+import memory
 import start
 import views
 from measure import machine, save, table
-from tables import live_tables, start_tables, trace_tables, views_tables
+from tables import attributions_table, cancel_table, live_tables, memory_table, start_tables, trace_tables, views_tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -67,6 +70,33 @@ unit of the second convolution most; the plain loops compute no layer beyond it.
 checked. The last column is how long the view takes compared with the way in its row; below 1 the view is quicker.
 """
 
+ATTRIBUTIONS = """\
+## Why the network thinks so
+
+Each map for one handwritten digit and one class of `cnn-compact`, computed by Layerscope from a NumPy image to a NumPy
+map, beside Captum (PyTorch) and tf-keras-vis (Keras) with the same settings: integrated gradients in 16 steps with
+their completeness, SmoothGrad over 16 noisy copies, Grad-CAM at the second convolution, occlusion by a square of 5
+pixels in steps of 1. Captum is measured on one core and on all, and for occlusion one by one and 64 at once; the
+quickest of these stands in the table. That both come to the same map is checked, for SmoothGrad by correlation, as its
+noise is random; only tf-keras-vis's Grad-CAM++ is another map, because it divides the paper's α by their sum. **ratio**
+is what Layerscope takes of the library's time. Without a number the library beside it has no such map.
+"""
+
+CANCEL = """\
+## Until a stopped view has stopped
+
+Every view that runs on request is started as a job and stopped at a random moment; milliseconds from there until its
+thread has ended.
+"""
+
+MEMORY = """\
+## The server's memory
+
+A server that has just started is asked, with the requests of the page, for every view of every layer of `cnn-compact`
+that it fits, on one backend and then on the other, and then all of it again for another digit and another unit.
+Megabytes of its resident memory.
+"""
+
 START = "## Until there is something to see\n"
 
 
@@ -108,6 +138,12 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     "trace": (lambda arguments: trace.measured(), lambda found: f"{TRACE}\n{trace_tables(found)}\n"),
     "live": (lambda arguments: live.measured(arguments.model), _write_live),
     "views": (lambda arguments: views.measured(), lambda found: f"{VIEWS}\n{views_tables(found)}\n"),
+    "attributions": (
+        lambda arguments: attributions.measured(),
+        lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
+    ),
+    "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
+    "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
     "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
 }
 

@@ -7,6 +7,7 @@ from measure import Timing, brief, mark, table
 
 TRACE_RATIO = 1.2
 MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
+STOPPED, MOST_MB = 200, 2500
 TITLES = {"pytorch": "PyTorch", "keras": "Keras", "echo": "bare Dash callback"}
 
 Found = Mapping[str, Any]
@@ -38,18 +39,59 @@ def trace_tables(entries: Sequence[Found]) -> str:
 
 def views_tables(entries: Sequence[Found]) -> str:
     """One row for each view, backend and way."""
+    rows = []
+    for entry in entries:
+        for way, found in entry["milliseconds"].items():
+            share = entry["ratios"].get(way)
+            line = None if share is None else _line(entry["view"], way)
+            told = ("", "") if line is None else (f"≤ {line:.2g}", mark(share <= line))
+            ratio = "" if share is None else f"{share:.2f}"
+            rows.append((entry["view"], TITLES[entry["backend"]], way, _timing(found), ratio, *told))
+    return table(("view", "backend", "way", "milliseconds", "the view takes, of this", "line", ""), rows)
+
+
+def _line(view: str, way: str) -> float | None:
+    """What the view may take of a peer's time."""
+    if way == "tf-keras-vis":
+        return 1 / 3
+    return 1.0 if view == "Top images" else None
+
+
+def attributions_table(entries: Sequence[Found]) -> str:
+    """One row for each attribution and backend, held against the quickest way of the library beside it."""
+    rows = []
+    for entry in entries:
+        times = {way: _timing(each) for way, each in entry["milliseconds"].items()}
+        row = (entry["attribution"], TITLES[entry["backend"]], times["ours"])
+        peers = {way: each for way, each in times.items() if way != "ours"}
+        if not peers:
+            rows.append((*row, "", "", "", ""))
+            continue
+        quickest = min(peers, key=lambda way: peers[way].median)
+        share, line = entry["ratios"][quickest], entry["line"]
+        rows.append((*row, f"{quickest} {peers[quickest]}", f"{share:.2f}", f"≤ {line:.2g}", mark(share <= line)))
+    heads = ("attribution", "backend", "Layerscope", "the library's quickest way", "ratio", "line", "")
+    return table(heads, rows)
+
+
+def cancel_table(entries: Sequence[Found]) -> str:
+    """One row for each view and backend."""
     rows = [
-        (
-            entry["view"],
-            TITLES[entry["backend"]],
-            way,
-            _timing(found),
-            f"{entry['ratios'][way]:.2f}" if way in entry["ratios"] else "",
-        )
+        (entry["view"], TITLES[entry["backend"]], times.count, brief(times.median), brief(entry["worst"]), held)
         for entry in entries
-        for way, found in entry["milliseconds"].items()
+        for times in [_timing(entry["milliseconds"])]
+        for held in [mark(entry["worst"] <= STOPPED)]
     ]
-    return table(("view", "backend", "way", "milliseconds", "the view takes, of this"), rows)
+    return table(("view", "backend", "stopped", "median", "worst", f"≤ {STOPPED}"), rows)
+
+
+def memory_table(steps: Sequence[Found]) -> str:
+    """One row for each step."""
+    rows = [
+        (step["step"], step.get("views", ""), f"{step['now']:.0f}", f"{step['most']:.0f}", mark(step["most"] < MOST_MB))
+        for step in steps
+    ]
+    return table(("after", "figures", "MB", "most so far", f"< {MOST_MB}"), rows)
 
 
 def live_tables(found: Found) -> tuple[str, str, str, str]:

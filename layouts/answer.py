@@ -18,6 +18,7 @@ from ..datasets.base import DatasetError
 from ..drawing.ink import InkError
 from ..drawing.pipeline import Prepared, Steps
 from ..models.layers import LayerInfo
+from ..models.run import ACTIVE
 from ..visualizers.contract import Need, Pass, Subject
 from ..visualizers.controls import SettingError
 from .arrangements import first_with_weights
@@ -89,7 +90,7 @@ def _answered(services: Services, request: Request, model: Model, ready: Prepare
     return {
         "serial": request.serial,
         "fault": None,
-        "subject": _described(model, services),
+        "subject": _described(services, request, model),
         "selected": selected.data,
         "edited": [_applies(model, edit) for edit in request.edits],
         "beside": _offers(services, request, found),
@@ -119,7 +120,8 @@ def _offers(services: Services, request: Request, found: Found) -> Data:
     return {
         "opening": found.opening,
         "elsewhere": {"backend": others[0].name, "title": others[0].title} if others else None,
-        "runs": list(services.runs.items()) if Need.RUN in _needs(services, request) else None,
+        "runs": list(services.recent("runs").items()) if Need.RUN in _needs(services, request) else None,
+        "going": found.subject.run is not None and found.subject.run.status in ACTIVE,
     }
 
 
@@ -172,12 +174,12 @@ def _has(layer: LayerInfo, unit: int | None) -> bool:
     return unit is not None and 0 <= unit < layer.units
 
 
-def _described(model: Model, services: Services) -> Data:
+def _described(services: Services, request: Request, model: Model) -> Data:
     title = next(backend.title for backend in services.backends if backend.name == model.backend)
     return {
         "model": model.name,
         "backend": model.backend,
-        "title": f"{services.models.get(model.name, model.name)} · {title}",
+        "title": f"{services.title(request.model)} · {title}",
         "version": model.version,
         "parameters": model.parameters,
         "classes": list(model.classes),

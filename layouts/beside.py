@@ -103,7 +103,7 @@ def _with_run(services: Services, found: Found, id: str | None) -> Found:
     run = services.run(id) if id else None
     if run is None and id:
         return _trouble(found, Need.RUN, f"There is no training run {id!r} any more; choose another one.")
-    if run is None and not services.runs:
+    if run is None and not services.recent("runs"):
         return _trouble(found, Need.RUN, "There are no training runs yet; what a training measures is shown here.")
     return replace(found, subject=replace(found.subject, run=run))
 

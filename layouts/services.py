@@ -1,13 +1,14 @@
 """What the callbacks of one server share: opened models, sample images, registered visualizers. All safe to lose."""
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, Literal
 
 from cachetools import LRUCache, TTLCache
 
@@ -33,6 +34,8 @@ PATIENCE = 0.3
 """Seconds that an answer waits for a second model, which is enough once its framework has started."""
 REMEMBERED = 20.0
 """Seconds until a second model that could not be opened is tried again."""
+RECENT = 2.0
+"""Seconds that a list of runs may be old where it is asked for at every stroke."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Services:
     slow: MutableMapping[str, bool] = field(default_factory=lambda: TTLCache(256, 600))
     _passes: MutableMapping[Any, Pass] = field(default_factory=lambda: LRUCache(4))
     _beside: MutableMapping[tuple[str, str], Future[Model]] = field(default_factory=lambda: TTLCache(16, REMEMBERED))
+    _recent: MutableMapping[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(4, RECENT))
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -112,6 +116,22 @@ class Services:
         learnt = self.store.learnt() if self.store else {}
         titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
+
+    def title(self, model: str) -> str:
+        """What the page calls a model."""
+        if model in BUNDLED:
+            return BUNDLED[model].title
+        return Path(model).name if model == self.model else self.recent("models").get(model, model)
+
+    def recent(self, what: Literal["models", "runs"]) -> Mapping[str, str]:
+        """`models` or `runs` as of a moment ago: finding all runs takes longer than a stroke should."""
+        with self._lock:
+            known = self._recent.get(what)
+        if known is None:
+            known = self.models if what == "models" else self.runs
+            with self._lock:
+                self._recent[what] = known
+        return known
 
     def open(self, model: str, backend: str) -> Model:
         """The model, opened when first asked for.
@@ -166,17 +186,16 @@ class Services:
         if model in BUNDLED:
             return BUNDLED[model].infos
         if self.store and model.startswith(SOURCE):
-            return self.store.architecture(model).infos
+            with _as_backend_error():
+                return self.store.architecture(model).infos
         return self.open(model, backend or self.default_backend).layers
 
     def _located(self, source: str) -> Path | None:
         """The weights file of a run's model; None for what is no run's."""
         if self.store is None or not source.startswith(SOURCE):
             return None
-        try:
+        with _as_backend_error():
             return self.store.weights_path(source)
-        except RunError as error:
-            raise BackendError(str(error)) from error
 
     @property
     def samples(self) -> tuple[Dataset, str | None]:
@@ -190,3 +209,12 @@ class Services:
         if problem:
             log.error("%s", problem)
         return dataset, problem
+
+
+@contextmanager
+def _as_backend_error() -> Iterator[None]:
+    """What is wrong with a run is, to whoever opens its model, wrong with the model."""
+    try:
+        yield
+    except RunError as error:
+        raise BackendError(str(error)) from error

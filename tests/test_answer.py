@@ -494,7 +494,7 @@ class Trained(Services):
 
 def run_of(steps: int) -> Run:
     measured = np.linspace(0.9, 0.1, steps, dtype=np.float32)
-    return Run(id="r", title="My run", model="cnn", backend="keras", status="running", steps=np.arange(1, steps + 1),
+    return Run(id="r", title="My run", model="cnn", backend="keras", status="training", steps=np.arange(1, steps + 1),
                losses=measured, accuracies=1 - measured)  # fmt: skip
 
 
@@ -508,6 +508,11 @@ def test_a_training_run_is_shown_and_redrawn_when_there_is_more_of_it(
     assert offered["panels"]["a"]["remedy"] == {"run": "the latest"}
     drawn = ask(Source(), panel, by=services, beside=Beside(run="r"))["panels"]["a"]
     np.testing.assert_array_equal(numbers(trace_of(drawn)["y"]), services.trained[0].losses)
+    assert ask(Source(), panel, by=services, beside=Beside(run="r"))["beside"]["going"]
+    services.trained[0] = replace(services.trained[0], status="done")
+    ended = ask(Source(), panel, by=services, beside=Beside(run="r"))
+    assert not ended["beside"]["going"]
+    drawn = ended["panels"]["a"]
     shown = {"a": drawn["key"]}
     assert set(ask(Source(), panel, by=services, beside=Beside(run="r"), shown=shown)["panels"]["a"]) == {"key"}
     services.trained[0] = run_of(20)

@@ -152,12 +152,15 @@ def test_keras_compiles_each_function_once_whatever_the_number_of_images(keras: 
     network = reference.NETWORKS["odd-valid"]
     model: Any = keras.build(network, reference.random_weights(network))
     ask_everything(model, reference)
-    model.trace(reference.random_images(network, 1))
+    for count in (1, 2):
+        model.trace(reference.random_images(network, count), ["conv"])
     compiled = dict(model._compiled)
     for count in (1, 2, 5, 17):
         images = reference.random_images(network, count)
         model.trace(images)
         model.trace(images, ["conv"])
+        model.trace(images, ["conv", "norm"])
+        model.trace(images, ["norm", "logits"])
         model.trace(images, edits=[Edit("conv", 1), Edit("norm", 2)])
         model.gradients(images, Target("norm", 2), ["image"])
         model.gradients(images, 2, ["conv"], [Edit("conv", 1)])

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from layerscope.visualizers import Need
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -28,6 +29,11 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_files_that_are_named_exist(document: Path) -> None:
     named = re.findall(r"`([a-z_]+/[\w/.-]*\.\w+|[\w.]+\.(?:py|txt|cfg|toml|md))`", document.read_text())
     assert [name for name in named if not any(ROOT.glob(name)) and not any(ROOT.glob(f"*/{name}"))] == []
+
+
+def test_every_need_is_explained_to_those_who_write_views() -> None:
+    explained = re.findall(r"^\| `Need\.(\w+)` \|", (ROOT / "docs" / "first-visualizer.md").read_text(), re.M)
+    assert explained == [need.name for need in Need]
 
 
 def test_make_targets_that_are_named_exist(document: Path) -> None:

@@ -26,9 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EXAMPLE = Path("examples/layerscope-example")
 
-USED_BY_PLOTLY = {"orjson"}
-"""Packages that Plotly imports where it finds them, to answer sooner."""
-
 Install = Callable[[str], Path]
 Serve = Callable[[Path], AbstractContextManager[str]]
 Open = Callable[[str], AbstractContextManager[Page]]
@@ -235,7 +232,7 @@ def test_the_package_declares_what_it_imports_and_nothing_else(files: list[Path]
         if file.suffix == ".py" and file.parent in packages
         for name in imported_names(ROOT / file) - sys.stdlib_module_names - {"layerscope"}
     }
-    assert imported == declared - USED_BY_PLOTLY
+    assert imported == declared
 
 
 def imported_names(file: Path) -> set[str]:

@@ -205,7 +205,7 @@ def test_a_keras_layer_that_keeps_what_it_made_of_its_weights_is_not_given_other
     layers = framework.layers
     normalised = layers.Normalization(name="normalised")
     normalised.adapt(np.random.default_rng(0).random((9, 4, 4, 1), dtype=np.float32))
-    network = framework.Sequential([layers.Input((4, 4, 1)), normalised, layers.Flatten(), layers.Dense(3)])
+    network = framework.Sequential([layers.Input((4, 4, 1)), normalised, layers.Flatten(), layers.Dense(3, "relu")])
     model = keras.open(network, name="normed")
     assert model.capabilities == frozenset(Capability) - {Capability.OTHER_WEIGHTS}
     with pytest.raises(BackendError, match="normed cannot be given other weights here; build it anew with them"):

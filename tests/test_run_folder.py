@@ -225,8 +225,8 @@ class Histories(RuleBasedStateMachine):
         assert moments == sorted(set(moments))
         if self.state == "done":
             assert len(steps) == self.epochs * STEPS_PER_EPOCH == self.last_snapshot
-        if self.state == "stopped" and steps:
-            assert self.last_snapshot == len(steps) or not self.folder.snapshots()
+        if self.state == "stopped" and run.message.startswith("Stopped after"):
+            assert self.last_snapshot == len(steps) == run.step
         assert not list(self.folder.path.rglob(".*.safetensors.*"))
 
     def expected(self) -> list[float]:

@@ -306,10 +306,12 @@ def test_of_equal_images_the_first_ones_are_shown(backend: Backend) -> None:
 
 
 def test_the_ranking_grows_while_it_is_looked_at(backend: Backend, many: Dataset) -> None:
-    found = list(frames("top_images", Subject(built(backend, network(*SPATIAL)), dataset=many).at("conv", 2)))
-    assert [frame.share for frame in found] == pytest.approx([256 / 600, 512 / 600, 1])
+    model = built(backend, network(*SPATIAL))
+    found, size = list(frames("top_images", Subject(model, dataset=many).at("conv", 2))), portion_size(model)
+    assert len(found) > 1
+    assert [frame.share for frame in found] == pytest.approx([*(np.arange(1, len(found)) * size / 600), 1])
     assert found[0].figure is not None
-    assert "256 of 600 images" in found[0].figure.layout.meta["legend"]["words"]
+    assert f"{size} of 600 images" in found[0].figure.layout.meta["legend"]["words"]
 
 
 @pytest.mark.parametrize("layer", ["valid", "strided"])
@@ -425,8 +427,12 @@ def test_a_sample_is_spread_over_the_whole_data_set(backend: Backend, many: Data
 def test_portions_stay_within_their_memory_and_cover_every_image_once(backend: Backend, many: Dataset) -> None:
     model = built(backend, network(*SPATIAL))
     found = list(portions(model, many, np.arange(600)))
-    assert np.concatenate([indices for indices, _ in found]).tolist() == list(range(600))
-    np.testing.assert_array_equal(np.concatenate([images for _, images in found]), many.images / np.float32(255))
+    assert np.concatenate([portion.indices for portion in found]).tolist() == list(range(600))
+    joined = np.concatenate([portion.images for portion in found])
+    np.testing.assert_array_equal(joined, many.images / np.float32(255))
+    assert (found[-1].seen, found[-1].share) == (600, 1.0)
+    assert found[0].shown
+    assert found[-1].shown
     large = built(
         backend,
         network(

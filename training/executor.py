@@ -1,7 +1,6 @@
 """Who trains the queued runs: an interface, and processes on this machine behind it."""
 
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -162,6 +161,4 @@ def spawn(store: RunStore, id: str, niceness: int = 0) -> subprocess.Popen[bytes
             stdout=log_file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # Threads that spin while they wait cost many times the training's own time on a machine that does more.
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         )

@@ -40,6 +40,8 @@ class Material:
         """A random part of the images to learn from, and the given share of them kept out."""
         order = np.random.default_rng(seed).permutation(len(self.images))
         kept_out = round(share * len(self.images))
+        if not kept_out:
+            return self, self._part(order[:0])  # not a copy, which takes as much memory again
         return self._part(order[kept_out:]), self._part(order[:kept_out])
 
     def _part(self, chosen: NDArray[np.intp]) -> "Material":

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ SOURCE = "run:"
 RESTING = ("stopped", "done", "failed", UNEXPECTED)
 """How a run stands that can be resumed or trained further."""
 
+REMEMBERED = 5_000_000
+"""Steps of all runs together whose measurements are kept in memory, 16 bytes each."""
+Measured = tuple[tuple[int, int], dict[str, Any]]
+"""Size and time of a file of metrics, and what is in it."""
+
 
 class RunStore:
     """The runs in `HOME/runs`. Safe to use from many threads and processes at once."""
@@ -38,7 +44,10 @@ class RunStore:
     def __init__(self, home: Path) -> None:
         self.home = Path(home).absolute()
         self.path = self.home / "runs"
-        self._measured: LRUCache[str, tuple[tuple[int, int], dict[str, Any]]] = LRUCache(64)
+        self._measured: LRUCache[str, Measured] = LRUCache(
+            REMEMBERED, getsizeof=lambda known: 1 + len(known[1]["steps"])
+        )
+        self._lock = Lock()
 
     def folder(self, id: str) -> RunFolder:
         """The folder of a run.
@@ -166,10 +175,12 @@ class RunStore:
             key = (stat.st_size, stat.st_mtime_ns)
         except OSError:
             key = (0, 0)
-        known = self._measured.get(folder.id)
+        with self._lock:
+            known = self._measured.get(folder.id)
         if known is None or known[0] != key:
             known = key, _measurements(folder.metrics())
-            self._measured[folder.id] = known
+            with self._lock, suppress(ValueError):  # a run of more steps than are ever remembered
+                self._measured[folder.id] = known
         return known[1]
 
     def snapshots(self, id: str) -> Sequence[Snapshot]:
@@ -242,7 +253,8 @@ class RunStore:
             folder.write_status(Status(state="failed", message="This run is being deleted."))
         folder.path.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
-        self._measured.pop(id, None)
+        with self._lock:
+            self._measured.pop(id, None)
 
     def resume(self, id: str) -> None:
         """Puts a run that stopped, in whatever way, back into the queue; it goes on from its last snapshot.
@@ -265,7 +277,8 @@ class RunStore:
             longer = replace(config, further=(*config.further, epochs))
             check(longer)
             folder.write_config(longer)
-            self._queue(folder, replace(status, epochs=longer.epochs))
+            steps = status.steps // config.epochs * longer.epochs
+            self._queue(folder, replace(status, epochs=longer.epochs, steps=steps))
 
     def stop(self, id: str) -> None:
         """Asks the trainer of a run to stop at its next step and keep what was learnt; one in the queue leaves it.
@@ -280,7 +293,7 @@ class RunStore:
         with suppress(RunError), folder.held(0.1):
             status = folder.written_status()
             if status.state == "queued":
-                folder.write_status(replace(status, state="stopped", message="Stopped before it began."))
+                folder.write_status(replace(status, state="stopped", message="Taken out of the queue."))
 
     def metrics_csv(self, id: str) -> str:
         """Everything a run measured as CSV: one line for each step and for each epoch, empty where it has no value.

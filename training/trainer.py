@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.nice(given.niceness)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
     logging.raiseExceptions = False  # where the log cannot be written, the status still can
+    # Before a framework is imported: threads that spin while they wait for one another take many times as long as the
+    # training itself on a machine that also serves a page.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     asked = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from ..backends.base import Edit
-from ..drawing.fit import fit_images
 from .colours import BLUE, FAINT, ORANGE
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import figure, note_below
-
-BATCH = 250
+from .portions import portions
 
 Counts = NDArray[np.int64]
 
@@ -44,13 +42,12 @@ def accuracy(subject: Subject, settings: AccuracySettings) -> Iterator[Frame]:
     chosen = np.random.default_rng(0).permutation(len(dataset))[: settings.images]
     plain = np.zeros((classes, 2), np.int64)
     edited = plain.copy()
-    for start in range(0, len(chosen), BATCH):
-        part = chosen[start : start + BATCH]
-        images, labels = fit_images(dataset.images[part], subject.model.input_shape), dataset.labels[part]
-        plain += _counts(subject, images, labels, ())
+    for portion in portions(subject.model, dataset, chosen):
+        labels = dataset.labels[portion.indices]
+        plain += _counts(subject, portion.images, labels, ())
         if subject.edits:
-            edited += _counts(subject, images, labels, subject.edits)
-        yield Frame(_bars(subject, plain, edited), min(1.0, (start + BATCH) / len(chosen)))
+            edited += _counts(subject, portion.images, labels, subject.edits)
+        yield Frame(_bars(subject, plain, edited) if portion.shown else None, portion.share)
 
 
 def _counts(subject: Subject, images: Any, labels: NDArray[np.int64], edits: Sequence[Edit]) -> Counts:

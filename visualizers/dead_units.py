@@ -14,7 +14,7 @@ from .colours import BLUE, FAINT, VERMILLION
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .figures import figure, note_below
-from .portions import PORTIONS_A_FIGURE, portions, spread
+from .portions import portions, spread
 from .words import kind_words, part
 
 CONSTANT = 1e-6
@@ -80,16 +80,14 @@ def dead_units(subject: Subject, settings: DeadUnitsSettings) -> Iterator[Frame]
     hand on what is constant: pixels that are empty in every image are constant units of (units,) after a flatten.
     """
     assert subject.dataset is not None
-    layers, tallies, seen = subject.model.layers, dict[str, Tally](), 0
+    layers, tallies = subject.model.layers, dict[str, Tally]()
     chosen = spread(len(subject.dataset), settings.images)
-    for number, (indices, images) in enumerate(portions(subject.model, subject.dataset, chosen)):
-        for name, activation in subject.model.trace(images, edits=subject.edits).items():
+    for portion in portions(subject.model, subject.dataset, chosen):
+        for name, activation in subject.model.trace(portion.images, edits=subject.edits).items():
             more = Tally.of(subject.model.layer(name), activation)
             tallies[name] = tallies[name] + more if name in tallies else more
-        seen += len(indices)
-        shown = seen == len(chosen) or number % PORTIONS_A_FIGURE == 0
-        drawn = _drawn(layers, tallies, seen, len(subject.dataset)) if shown else None
-        yield Frame(drawn, seen / len(chosen))
+        drawn = _drawn(layers, tallies, portion.seen, len(subject.dataset)) if portion.shown else None
+        yield Frame(drawn, portion.share)
 
 
 def function_of(layer: LayerInfo) -> str:

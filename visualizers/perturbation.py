@@ -3,7 +3,7 @@
 What takes many passes comes as an iterator, so that each call of the network is short and the work can be stopped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -50,7 +50,8 @@ class Curve:
 def occlusion(question: Question, start: Array, window: int, stride: int) -> Iterator[Progress]:
     """How much the score falls when a square is covered, averaged over the squares that cover a pixel.
 
-    Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
+    Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2. A square that covers
+    what looks like the cover changes no score, so the network is not asked about it.
 
     Args:
         question: what to explain.
@@ -60,19 +61,30 @@ def occlusion(question: Question, start: Array, window: int, stride: int) -> Ite
     """
     image = question.image
     score = question.scores(image[None])[0]
-    corners = list(product(*(_starts(length, window, stride) for length in image.shape[:2])))
+    squares = [
+        np.s_[row : row + window, column : column + window]
+        for row, column in product(*(_starts(length, window, stride) for length in image.shape[:2]))
+    ]
+    changing = [square for square in squares if (image[square] != start[square]).any()]
     total, covered = np.zeros(image.shape[:2], np.float32), np.zeros(image.shape[:2], np.float32)
+    for square in squares:
+        covered[square] += 1
     size = batch_of(question.model)
-    for first in range(0, len(corners), size):
-        squares = [np.s_[row : row + window, column : column + window] for row, column in corners[first : first + size]]
-        images = np.repeat(image[None], len(squares), axis=0)
-        for copy, square in zip(images, squares, strict=True):
-            copy[square] = start[square]
-        for fall, square in zip(score - question.scores(images), squares, strict=True):
+    for first in range(0, len(changing), size):
+        some = changing[first : first + size]
+        for fall, square in zip(score - question.scores(_covered(image, start, some)), some, strict=True):
             total[square] += fall
-            covered[square] += 1
-        mean: Array = np.divide(total, np.maximum(covered, 1))
-        yield Progress(mean, min(1.0, (first + size) / len(corners)))
+        yield Progress(total / np.maximum(covered, 1), min(1.0, (first + size) / len(changing)))
+    if not changing:
+        yield Progress(total, 1.0)
+
+
+def _covered(image: Array, start: Array, squares: Sequence[tuple[slice, slice]]) -> Array:
+    """`(n, height, width, channels)`: a copy of the image for each square, which is covered in it."""
+    images = np.repeat(image[None], len(squares), axis=0)
+    for copy, square in zip(images, squares, strict=True):
+        copy[square] = start[square]
+    return images
 
 
 def _starts(length: int, window: int, stride: int) -> range:

@@ -6,6 +6,7 @@ from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
+from .contract import Need
 from .registry import registered
 
 VIEW = Template('''\
@@ -26,6 +27,7 @@ class Settings:
     bins: Annotated[int, Range(5, 100), Help("Number of bars.")] = 30
 
 
+# It may need $needs.
 @visualizer(title="$title", needs={Need.IMAGE, Need.LAYER})
 def $name(subject: Subject, settings: Settings) -> Figure:
     """How often each strength of activation occurs in the chosen layer, for your image."""
@@ -81,7 +83,7 @@ def write(name: str, folder: Path) -> tuple[Path, Path]:
     for file in (view, test):
         if file.exists():
             raise ScaffoldError(f"{file} is already there; choose another name, or another folder with --to.")
-    words = {"name": name, "title": name.replace("_", " ").capitalize()}
+    words = {"name": name, "title": name.replace("_", " ").capitalize(), "needs": _needs()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, template in ((view, VIEW), (test, TEST)):
@@ -102,8 +104,14 @@ def _check(name: str) -> None:
         raise ScaffoldError(f"Python code needs {name!r} for something else; choose another name, such as my_{name}.")
 
 
+def _needs() -> str:
+    """Every need there is."""
+    return ", ".join(need.name for need in Need)
+
+
 def _imported() -> set[str]:
     """Every name that the two files use for something, and every package that they import."""
-    nodes = [node for file in (VIEW, TEST) for node in ast.walk(ast.parse(file.substitute(name="view", title="View")))]
+    words = {"name": "view", "title": "View", "needs": _needs()}
+    nodes = [node for file in (VIEW, TEST) for node in ast.walk(ast.parse(file.substitute(words)))]
     named = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
     return named | {"Settings", "np", "numpy", "plotly", "layerscope"}

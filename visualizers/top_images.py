@@ -15,7 +15,7 @@ from .colours import VERMILLION
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .pictures import Sheet
-from .portions import PORTIONS_A_FIGURE, portions
+from .portions import portions
 from .receptive import middle_pixel
 from .words import joined, part, short
 
@@ -73,16 +73,14 @@ def top_images(subject: Subject, settings: TopImagesSettings) -> Iterator[Frame]
     Convolutional Networks".
     """
     assert subject.dataset is not None
-    dataset, seen, shown = subject.dataset, 0, np.zeros(0, np.intp)
+    dataset, shown = subject.dataset, np.zeros(0, np.intp)
     best = Ranking(np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.intp))
-    everything = np.arange(len(dataset), dtype=np.intp)
-    for number, (indices, images) in enumerate(portions(subject.model, dataset, everything)):
-        best = best.with_more(ranked(subject, indices, images, settings.by), settings.images)
-        seen += len(indices)
-        news = number % PORTIONS_A_FIGURE == 0 and not np.array_equal(best.indices, shown)
-        drawn = _drawn(subject, settings, dataset, best, seen) if news or seen == len(dataset) else None
+    for portion in portions(subject.model, dataset, np.arange(len(dataset), dtype=np.intp)):
+        best = best.with_more(ranked(subject, portion.indices, portion.images, settings.by), settings.images)
+        news = portion.shown and not np.array_equal(best.indices, shown)
+        drawn = _drawn(subject, settings, dataset, best, portion.seen) if news or portion.share == 1 else None
         shown = shown if drawn is None else best.indices
-        yield Frame(drawn, seen / len(dataset))
+        yield Frame(drawn, portion.share)
 
 
 def ranked(subject: Subject, indices: NDArray[np.intp], images: Array, by: Reduction) -> Ranking:

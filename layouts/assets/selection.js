@@ -51,7 +51,8 @@
 
   /* What stands beside: a second image, a second model, a training run. Their pickers show where a panel needs them, or
    * where they are set, so that the row stays calm. */
-  let beside = {}, offers = {}, waiting = null;
+  const LOOK_AGAIN = 2000;
+  let beside = {}, offers = {}, waiting = null, looking = null;
   scope.beside = {
     show(now, panels) {
       beside = now;
@@ -63,8 +64,8 @@
       if (clear) clear.hidden = !now.image;
     },
     /* What an answer says of them; a second model that is still being opened is asked for again when it is there. */
-    told({ beside: told, empty, subject }) {
-      offers = { ...told, model: subject.model };
+    told({ beside: told, empty }) {
+      offers = told;
       document.getElementById("keep-drawing").disabled = empty;
       if (told.runs && !same(told.runs, scope.beside.runs)) {
         scope.beside.runs = told.runs;
@@ -72,6 +73,8 @@
         set("selected-run", { data: told.runs.map(([value, label]) => ({ value, label })) });
       }
       if (told.opening && !waiting) waiting = setInterval(opened, 300);
+      clearTimeout(looking); // a training that goes on has more to show in a while
+      if (told.going) looking = setTimeout(() => { if (!scope.ink.drawing && !scope.ink.busy) scope.ink.again(); }, LOOK_AGAIN);
     },
   };
   async function opened() {
@@ -180,8 +183,8 @@
     if (!wanted) return null;
     if (wanted.second_image) return { label: "Keep this drawing as the second image", act: keep };
     if (wanted.second_model) {
-      const { model, elsewhere } = offers;
-      return elsewhere && { label: "Compare with " + elsewhere.title, act: () => compare(model, elsewhere.backend) };
+      const { elsewhere } = offers;
+      return elsewhere && { label: "Compare with " + elsewhere.title, act: () => compare(scope.asked.model, elsewhere.backend) };
     }
     if (wanted.run) {
       const first = (offers.runs || [])[0];
