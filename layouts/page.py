@@ -112,7 +112,7 @@ def _header(services: Services) -> Any:
                     ),
                     dmc.SegmentedControl(
                         id=ids.BACKEND,
-                        data=[_backend_option(backend) for backend in services.backends],
+                        data=[backend_option(backend) for backend in services.backends],
                         value=services.default_backend,
                         size="sm",
                         **{"aria-label": "Backend"},
@@ -120,11 +120,12 @@ def _header(services: Services) -> Any:
                 ],
                 className="subject-pickers",
             ),
+            html.A("Train", href="train/", className="page-link"),
             html.Div(
                 [
                     html.Span(className="loading", role="status", **{"aria-live": "polite"}),
-                    _tool("link", "Copy a link to exactly this view", ids.COPY_LINK),
-                    _tool("scheme", "Switch between light and dark", ids.SCHEME),
+                    tool_button("link", "Copy a link to exactly this view", ids.COPY_LINK),
+                    tool_button("scheme", "Switch between light and dark", ids.SCHEME),
                 ],
                 className="header-tools",
             ),
@@ -138,7 +139,8 @@ def _header(services: Services) -> Any:
     )
 
 
-def _backend_option(backend: Backend) -> dict[str, Any]:
+def backend_option(backend: Backend) -> dict[str, Any]:
+    """A backend as an option to choose; not one whose framework is missing."""
     missing = backend.missing is not None
     return {
         "value": backend.name,
@@ -147,7 +149,8 @@ def _backend_option(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _tool(name: str, label: str, id: str) -> Any:
+def tool_button(name: str, label: str, id: str) -> Any:
+    """A button that shows an icon, with words for those who do not see it."""
     return html.Button(id=id, title=label, className=f"tool-button icon icon-{name}", **{"aria-label": label})
 
 
@@ -174,9 +177,9 @@ def _drawing() -> Any:
             ),
             html.Div(
                 [
-                    _tool("undo", "Undo (Ctrl+Z)", ids.UNDO),
-                    _tool("redo", "Redo (Ctrl+Y)", ids.REDO),
-                    _tool("clear", "Clear (Delete)", ids.CLEAR),
+                    tool_button("undo", "Undo (Ctrl+Z)", ids.UNDO),
+                    tool_button("redo", "Redo (Ctrl+Y)", ids.REDO),
+                    tool_button("clear", "Clear (Delete)", ids.CLEAR),
                     html.Label(
                         [
                             "Brush",
@@ -220,9 +223,9 @@ def _drawing() -> Any:
                         allowDecimal=False,
                         **{"aria-label": "Number of the sample"},
                     ),
-                    _tool("random", "A random sample of this digit", ids.SAMPLE_RANDOM),
+                    tool_button("random", "A random sample of this digit", ids.SAMPLE_RANDOM),
                     dcc.Upload(
-                        _tool("upload", "Open an image: PNG, JPEG, WebP or GIF", "upload-button"),
+                        tool_button("upload", "Open an image: PNG, JPEG, WebP or GIF", "upload-button"),
                         id=ids.UPLOAD,
                         max_size=LARGEST_FILE,
                         multiple=False,

@@ -115,20 +115,6 @@
     else say("Copy the address from the address bar");
   };
 
-  /* Light and dark */
-  clientside.switchScheme = function () {
-    const dark = document.documentElement.getAttribute("data-mantine-color-scheme") === "dark";
-    dash_clientside.set_props("provider", { forceColorScheme: dark ? "light" : "dark" });
-    try { localStorage.setItem("layerscope-scheme", dark ? "light" : "dark"); } catch (error) { /* private windows */ }
-  };
-  window.addEventListener("DOMContentLoaded", function restore() {
-    let scheme = null;
-    try { scheme = localStorage.getItem("layerscope-scheme"); } catch (error) { /* private windows */ }
-    if (!scheme) return;
-    const ready = () => (window.dash_clientside.set_props && document.getElementById("scheme") ? dash_clientside.set_props("provider", { forceColorScheme: scheme }) : setTimeout(ready, 20));
-    ready();
-  });
-
   /* What the server does while a framework starts */
   let polling = null;
   scope.loading = {

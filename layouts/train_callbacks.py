@@ -1,0 +1,141 @@
+"""The training page's app: its layout, its routes, and the few callbacks of its form."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from flask import redirect
+from werkzeug.wrappers import Response
+
+from ..models.bundled import BUNDLED
+from ..training.config import RunError
+from . import train_ids as ids
+from .services import Services
+from .train_form import FRESH, RECIPES, begins, config_of, filled, preset_of, presets
+from .train_layers import edited, words_of
+from .train_page import train_page
+from .train_routes import register_train_routes
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/train"
+SHARED_STYLES = ("page.css", "icons.css")
+SHARED_SCRIPTS = ("scheme.js",)
+
+
+def add_train_page(main: Dash, services: Services) -> Dash:
+    """Adds the training page to the server of the main page, at `/train/`, in the same look."""
+    app = Dash(
+        "layerscope-train",
+        server=main.server,
+        url_base_pathname=f"{PREFIX}/",
+        title="Layerscope · Train",
+        update_title=None,
+        assets_folder=str(Path(__file__).parent / "train_assets"),
+        external_stylesheets=[main.get_asset_url(name) for name in SHARED_STYLES],
+        external_scripts=[main.get_asset_url(name) for name in SHARED_SCRIPTS],
+        suppress_callback_exceptions=True,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = partial(train_page, services)  # whoever loads it again sees what there is to begin from by then
+    app.server.add_url_rule(PREFIX, "train", _with_slash)
+    register_train_routes(app.server, services, PREFIX)
+    if services.executor:
+        _register_form(app, services)
+    _register_browser(app)
+    return app
+
+
+def _with_slash() -> Response:
+    return redirect("train/")
+
+
+def _value(kind: Any, name: str) -> Any:
+    """The value of a field as `Input`, `State` or `Output`."""
+    return kind(ids.field(name), ids.value_of(name))
+
+
+def _register_form(app: Dash, services: Services) -> None:
+    executor = services.executor
+    assert executor
+
+    @app.callback(
+        Output(ids.STARTED, "data"),
+        Output(ids.FAULT, "children"),
+        Input(ids.START, "n_clicks"),
+        *[_value(State, name) for name in ids.FIELDS],
+        prevent_initial_call=True,
+    )
+    def started(_clicks: int | None, *values: Any) -> Any:
+        """Starts the run that the form asks for, or says why there is none."""
+        try:
+            return executor.submit(config_of(dict(zip(ids.FIELDS, values, strict=True)), services)), ""
+        except RunError as error:
+            log.warning("Not started: %s", error)
+            return no_update, str(error)
+
+    @app.callback(
+        Output(ids.field("begin"), "data"),
+        Output(ids.field("begin"), "value"),
+        Output(ids.NETWORK_WORDS, "children"),
+        Input(ids.field("network"), "value"),
+        _value(Input, "architecture"),
+        Input(ids.STARTED, "data"),
+        State(ids.field("begin"), "value"),
+    )
+    def beginnings(network: str, draft: Any, _started: str | None, chosen: str) -> Any:
+        """What this network can begin from."""
+        options = begins(network, services.store.runs() if services.store else [])
+        known = chosen in [option["value"] for option in options]
+        return options, chosen if known else FRESH, _words(network, draft)
+
+    @app.callback(
+        *[_value(Output, name) for name in ids.RECIPE_FIELDS],
+        Output(ids.FILLED, "data"),
+        Input({"type": ids.PRESET, "recipe": ALL}, "n_clicks"),
+        Input(ids.field("network"), "value"),
+        State(ids.FILLED, "data"),
+        *[_value(State, name) for name in ids.RECIPE_FIELDS],
+        prevent_initial_call=True,
+    )
+    def filled_in(_clicks: Any, network: str, before: dict[str, Any], *values: Any) -> Any:
+        """A recipe on a button; for another network the recipe of the same name, unless it has been changed by hand."""
+        if isinstance(ctx.triggered_id, dict):
+            recipe = str(ctx.triggered_id["recipe"])
+        else:
+            recipe = preset_of(before["network"], dict(zip(ids.RECIPE_FIELDS, values, strict=True)))
+        if not recipe:
+            return *[no_update] * len(ids.RECIPE_FIELDS), presets(network)
+        fields = filled(RECIPES[recipe][network])
+        return *[fields[name] for name in ids.RECIPE_FIELDS], presets(network)
+
+
+def _words(network: str, draft: Any) -> str:
+    own = edited(draft)
+    return f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
+
+
+def _register_browser(app: Dash) -> None:
+    """What needs no server: see train_assets/."""
+
+    def clientside(name: str, *arguments: Any, **options: Any) -> None:
+        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
+
+    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
+    clientside("trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
+    clientside(
+        "trainForget",
+        _value(partial(Output, allow_duplicate=True), "architecture"),
+        _value(Input, "network"),
+        prevent_initial_call=True,
+    )
+    clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
+    clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
+    clientside(
+        "trainPreset",
+        Output({"type": ids.PRESET, "recipe": ALL}, "className"),
+        Input(ids.FILLED, "data"),
+        *[_value(Input, name) for name in ids.RECIPE_FIELDS],
+    )

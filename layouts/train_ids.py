@@ -1,0 +1,40 @@
+"""Every component id of the training page, in one place."""
+
+PROVIDER = "provider"
+"""As on the main page: what switches between light and dark is shared."""
+SCHEME = "scheme"
+
+FIELDS = (
+    "network", "architecture", "backend", "begin", "source", "path", "skip", "share", "validation", "epochs", "batch",
+    "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
+)  # fmt: skip
+"""The form's fields, by the names that their values go by."""
+RECIPE_FIELDS = (
+    "validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum",
+    "label-smoothing",
+)  # fmt: skip
+"""Those that a recipe fills."""
+
+PRESET = "preset"
+PRESETS = "presets"
+FILLED = "filled"
+START = "start"
+STARTED = "started"
+FAULT = "form-fault"
+NETWORK_WORDS = "network-words"
+EDIT_LAYERS = "edit-layers"
+OWN_DATA = "own-data"
+
+CURVES = "curves"
+FILTERS = "filters"
+ANSWERS = "answers"
+
+
+def field(name: str) -> str:
+    """The control of one field of the form."""
+    return f"field-{name}"
+
+
+def value_of(name: str) -> str:
+    """The property of that control that holds its value."""
+    return {"augmentation": "checked", "skip": "checked", "architecture": "data"}.get(name, "value")

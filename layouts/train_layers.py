@@ -1,0 +1,113 @@
+"""The layers of a network while they are edited on the page: plain data in, plain data out, nothing is remembered.
+
+The page sends the draft it has with one edit, and gets the draft after it and what is known of each layer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..models.architecture import Architecture, ArchitectureError
+from ..models.bundled import BUNDLED
+from ..models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
+from ..models.editing import ADDABLE, added, changed, duplicated, moved, removed
+from ..models.fields import FIELDS, Field
+from ..training.config import RunError
+from ..visualizers.words import KINDS, shape_words
+
+Sent = Mapping[str, Any]
+EDITED = "-edited"
+"""How the name of an edited network ends."""
+EDITS: Mapping[str, Callable[[Draft, Sent], Draft]] = {
+    "change": lambda draft, sent: changed(draft, int(sent["place"]), str(sent["field"]), sent["value"]),
+    "add": lambda draft, sent: added(draft, str(sent["kind"]), int(sent["place"])),
+    "duplicate": lambda draft, sent: duplicated(draft, int(sent["place"])),
+    "remove": lambda draft, sent: removed(draft, int(sent["place"])),
+    "move": lambda draft, sent: moved(draft, int(sent["place"]), int(sent["to"])),
+}
+
+
+def layers_of(sent: Sent) -> dict[str, Any]:
+    """A draft after an edit, and what is known of it.
+
+    Args:
+        sent: `network`, a bundled one to begin with, or `draft` with an `edit`: its `action`, one of `EDITS`, and what
+            that needs.
+
+    Returns:
+        `draft`, `rows`, `kinds` that can be added, `words` about the whole, and `fault`: the first error, or None.
+
+    Raises:
+        RunError: there is no such network, draft or edit.
+    """
+    if "draft" not in sent:
+        return _told(_begun(sent.get("network")))
+    try:
+        draft, edit = draft_from(sent["draft"]), sent.get("edit") or {}
+        return _told(EDITS[edit["action"]](draft, edit) if edit else draft)
+    except ArchitectureError as error:
+        raise RunError(str(error)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"This edit of a network cannot be made: {error!r}") from error
+
+
+def edited(data: Any) -> Architecture | None:
+    """The network that the form's draft describes; None where its layers are those of the bundled network.
+
+    Raises:
+        RunError: the draft is impossible.
+    """
+    try:
+        own = architecture_of(draft_from(data)) if data else None
+    except ArchitectureError as error:
+        raise RunError(str(error)) from error
+    bundled = BUNDLED.get(own.name.removesuffix(EDITED)) if own else None
+    return None if own and bundled and own.layers == bundled.layers else own
+
+
+def words_of(network: Architecture) -> str:
+    """How large a network is."""
+    size = "×".join(map(str, network.input_shape[:2]))
+    return f"{len(network.layers)} layers, {network.parameters:,} parameters, {size} pixels"
+
+
+def _begun(network: Any) -> Draft:
+    if network not in BUNDLED:
+        raise RunError(f"There is no bundled network {network!r}; there are {', '.join(BUNDLED)}.")
+    draft = draft_of(BUNDLED[network])
+    return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
+
+
+def _told(draft: Draft) -> dict[str, Any]:
+    known = described(draft)
+    fault = next((each.error for each in known if each.error), None)
+    parameters = sum(each.parameters or 0 for each in known)
+    return {
+        "draft": data_of(draft),
+        "rows": [_row(row, each) for row, each in zip(draft.rows, known, strict=True)],
+        "kinds": [{"value": kind, "label": KINDS.get(kind, kind)} for kind in ADDABLE],
+        "words": f"{len(draft.rows)} layers, " + ("impossible as they are" if fault else f"{parameters:,} parameters"),
+        "fault": fault,
+    }
+
+
+def _row(row: Row, known: Described) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": KINDS.get(row.kind, row.kind),
+        "fields": [
+            _field(FIELDS[name], row.settings[name]) for name in FIELDS if name in row.settings and name in SEEN
+        ],
+        "shape": shape_words(known.output_shape) if known.output_shape else "",
+        "parameters": known.parameters,
+        "error": known.error,
+    }
+
+
+SEEN = frozenset(FIELDS) - {"epsilon", "initialiser"}
+"""The others keep their values: a table with all of them could not be read."""
+
+
+def _field(field: Field, value: Any) -> dict[str, Any]:
+    told = {"name": field.name, "title": field.title, "help": field.help, "form": field.form}
+    return {**told, "low": field.low, "high": field.high, "options": list(field.options), "value": value}

@@ -1,0 +1,290 @@
+"""The training page's frame: the form, and empty places for the runs, which `train_assets/train.js` fills.
+
+It is an app of its own on the same server, so that the page one draws on gets not one component more.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from ..models.bundled import BUNDLED
+from ..visualizers.colours import CLEAR
+from . import train_ids as ids
+from .page import THEME, backend_option, tool_button
+from .services import Services
+from .train_form import OPTIMISERS, RECIPES, SCHEDULES, begins, defaults, presets, sources
+
+NO_HOME = "Nothing can be trained here: this server was started without a folder to keep runs in."
+
+ORDER = ("label", "input", "description", "error")
+"""Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
+
+
+def train_page(services: Services) -> Any:
+    """The whole page, without runs."""
+    return dmc.MantineProvider(
+        [
+            dcc.Store(id=ids.STARTED),
+            dcc.Store(id=ids.field("architecture")),
+            dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
+            html.Button("Skip to the runs", className="skip-link", id="skip-link"),
+            _header(),
+            html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
+            html.Main(
+                [_form(services), _runs(), _details()]
+                if services.executor
+                else html.P(NO_HOME, className="card empty-state"),
+                className="train-page",
+            ),
+            html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
+        ],
+        id=ids.PROVIDER,
+        theme=THEME,
+        defaultColorScheme="auto",
+    )
+
+
+def _header() -> Any:
+    return html.Header(
+        [
+            html.Div(
+                [html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"
+            ),
+            html.A("Look", href="../", className="page-link"),
+            html.Div([tool_button("scheme", "Switch between light and dark", ids.SCHEME)], className="header-tools"),
+        ],
+        className="header",
+    )
+
+
+def _form(services: Services) -> Any:
+    values = defaults(services)
+    runs = services.store.runs() if services.store else []
+    return html.Section(
+        [
+            html.H2("Start a training"),
+            _group("What", _what(services, values, begins(values["network"], runs))),
+            _group("From which images", _data(services, values)),
+            _group("How", _how(values)),
+            html.Details(
+                [html.Summary("More"), html.Div(_more(values), className="fields")],
+                className="more-fields",
+            ),
+            html.Div(id=ids.FAULT, className="form-fault", role="alert"),
+            html.Button("Start training", id=ids.START, className="primary-button"),
+        ],
+        className="card train-form",
+        **{"aria-label": "Start a training"},
+    )
+
+
+def _group(title: str, fields: Sequence[Any]) -> Any:
+    return html.Fieldset([html.Legend(title), html.Div(fields, className="fields")])
+
+
+def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any]) -> list[Any]:
+    networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
+    return [
+        _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
+        html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button wide"),
+        html.Div(
+            [
+                html.Div("Backend", className="field-label", id="backend-label"),
+                dmc.SegmentedControl(
+                    id=ids.field("backend"),
+                    data=[backend_option(backend) for backend in services.backends],
+                    value=values["backend"],
+                    size="xs",
+                    fullWidth=True,
+                    **{"aria-labelledby": "backend-label"},
+                ),
+                *[html.Div(entry.missing, className="field-help") for entry in services.backends if entry.missing],
+            ],
+            className="wide",
+        ),
+        _select("begin", "Begin with", values, beginnings, "Trained weights are fine-tuned.", wide=True),
+        dmc.TextInput(
+            id=ids.field("title"),
+            label="Title",
+            placeholder="the network's",
+            description="What the run is called in the list.",
+            size="xs",
+            inputWrapperOrder=ORDER,
+            className="wide",
+        ),
+    ]
+
+
+def _data(services: Services, values: dict[str, Any]) -> list[Any]:
+    return [
+        _select("source", "Images", values, sources(services.data), wide=True),
+        html.Div(
+            [
+                dmc.TextInput(
+                    id=ids.field("path"),
+                    label="Path",
+                    value=values["path"],
+                    placeholder="/home/me/letters",
+                    description="On the computer that serves this page: a folder with a folder of pictures for each "
+                    "class, a .npz file of arrays, or a .json file of pixels and labels.",
+                    size="xs",
+                    inputWrapperOrder=ORDER,
+                ),
+                dmc.Switch(
+                    id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"
+                ),
+            ],
+            id=ids.OWN_DATA,
+            className="wide own-data",
+            hidden=True,
+        ),
+        _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
+        _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
+    ]
+
+
+def _how(values: dict[str, Any]) -> list[Any]:
+    presets = [
+        html.Button(f"{name.capitalize()} recipe", id=_preset(name), className="text-button preset") for name in RECIPES
+    ]
+    return [
+        html.Div(presets, className="presets wide", role="group", id=ids.PRESETS, **{"aria-label": "Recipes"}),
+        _number("epochs", "Epochs", values, "How often each image is seen.", min=1, allowDecimal=False),
+        _number("batch", "Batch size", values, "Images a step; empty: all.", min=1, allowDecimal=False),
+        _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
+        _number("rate", "Learning rate", values, "How far; the peak of a cycle.", min=0, step=0.001, decimalScale=8),
+        _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
+        html.Div(
+            dmc.Switch(
+                id=ids.field("augmentation"),
+                checked=values["augmentation"],
+                label="Augment",
+                description="Shift, turn and bend images at random.",
+                size="xs",
+            ),
+            className="switch-field",
+        ),
+    ]
+
+
+def _more(values: dict[str, Any]) -> list[Any]:
+    return [
+        _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
+        _number("weight-decay", "Weight decay", values, "Pulls weights to zero.", min=0, step=0.01),
+        _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
+        _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
+    ]
+
+
+def _select(
+    name: str,
+    label: str,
+    values: dict[str, Any],
+    options: Sequence[Any],
+    description: Any = None,
+    wide: bool = False,
+) -> Any:
+    return dmc.Select(
+        id=ids.field(name),
+        label=label,
+        data=list(options),
+        value=values[name],
+        description=description,
+        allowDeselect=False,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        className="wide" if wide else None,
+    )
+
+
+def _number(name: str, label: str, values: dict[str, Any], description: str, **options: Any) -> Any:
+    # What is out of bounds stays as it was typed, and is refused in words.
+    return dmc.NumberInput(
+        id=ids.field(name),
+        label=label,
+        value=values[name],
+        description=description,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        clampBehavior="none",
+        **options,
+    )
+
+
+def _options(titles: Any) -> list[dict[str, str]]:
+    return [{"value": name, "label": title} for name, title in titles.items()]
+
+
+def _preset(name: str) -> dict[str, str]:
+    return {"type": ids.PRESET, "recipe": name}
+
+
+def _runs() -> Any:
+    return html.Section(
+        [
+            html.Div([html.H2("Runs"), html.Span(className="run-count note")], className="section-header"),
+            html.P(
+                "No runs yet. Press “Start training”, and watch the first filters form within seconds.",
+                className="empty-state",
+                hidden=True,
+            ),
+            html.Div(className="run-list", role="list"),
+        ],
+        className="card runs",
+        tabIndex="-1",  # where skipping leads
+        **{"aria-label": "Runs"},
+    )
+
+
+def _details() -> Any:
+    return html.Section(
+        [
+            html.P("Choose a run to see its curves.", className="empty-state no-run"),
+            html.Div(
+                [
+                    html.Div(className="run-header"),
+                    html.H3("Loss and accuracy"),
+                    _graph(ids.CURVES, "curves"),
+                    html.Div(
+                        [
+                            html.Div(
+                                [html.H3("First layer"), html.Span(className="snapshot-words note", role="status")],
+                                className="section-header",
+                            ),
+                            html.Div(className="snapshot-slider"),
+                            html.Div(
+                                [
+                                    html.Figure([html.Figcaption("Its filters"), _graph(ids.FILTERS, "picture")]),
+                                    html.Figure(
+                                        [
+                                            html.Figcaption("What they answer to a test digit"),
+                                            _graph(ids.ANSWERS, "picture"),
+                                        ]
+                                    ),
+                                ],
+                                className="pictures",
+                            ),
+                        ],
+                        className="first-layer",
+                    ),
+                ],
+                className="run-details",
+                hidden=True,
+            ),
+        ],
+        className="card details",
+        **{"aria-label": "The chosen run"},
+    )
+
+
+def _graph(id: str, name: str) -> Any:
+    graph = dcc.Graph(
+        id=id,
+        figure={"data": [], "layout": {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}},
+        config={"displayModeBar": False, "responsive": True},
+        responsive=True,
+        style={"height": "100%"},
+    )
+    return html.Div(graph, className=f"graph-{name}")
