@@ -16,7 +16,7 @@ INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
            $(PYTHON) -m pip install --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench pictures weights clean browser
+.PHONY: help run test lint bench pictures views weights clean browser
 
 help:  ## what there is to make
 	@echo "Layerscope: draw a digit and watch every layer answer."
@@ -40,6 +40,9 @@ bench: .venv/installed-for-tests browser  ## measure pen to paint and the captur
 
 pictures: .venv/installed-for-tests browser  ## take the pictures of the README again
 	$(PYTHON) scripts/pictures.py
+
+views: .venv/installed-for-tests browser  ## write the pages of the views and take their pictures (ARGS=NAME takes one)
+	$(PYTHON) scripts/view_pages.py $(ARGS)
 
 weights: .venv/installed  ## train the bundled networks again (needs LAYERSCOPE_DATA)
 	$(PYTHON) -m layerscope.training.pretraining $(ARGS)

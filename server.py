@@ -73,7 +73,7 @@ def serve(
     listener = _listen(host, port)
     app = create_app(model, backend or "", data, home)
     if debug:
-        app.enable_dev_tools(debug=True, dev_tools_hot_reload=False)
+        app.enable_dev_tools(debug=True, dev_tools_hot_reload=False, dev_tools_disable_version_check=True)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
     for path in ("/", "/train/"):
         app.server.test_client().get(path)

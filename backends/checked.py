@@ -1,7 +1,7 @@
 """What every backend shares: checks, slices and messages, so that a framework only has to compute.
 
 A backend from outside the package may build upon `CheckedModel` too; it fills in five methods that receive nothing but
-valid arguments.
+valid arguments, and two more, `_own` and `_backward_guided`, for what a model may lack.
 """
 
 from abc import abstractmethod

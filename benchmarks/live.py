@@ -4,6 +4,7 @@ Beside it, in turns, a Dash app that only echoes a number: what no dashboard bui
 """
 
 import argparse
+import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ from timeline import PARTS, Ink, inks, last_answer, most_at_once
 DIGITS = 12
 SCRIBBLE_SECONDS = 10
 BACKENDS = ("pytorch", "keras")
+EXPLAINED = {f"{name}, explained": name for name in BACKENDS}
+"""The page with two more panels, which need a way back through the network."""
 ECHO = "echo"
 
 
@@ -46,16 +49,16 @@ def measured(model: str, count: int = DIGITS) -> dict[str, Any]:
             for page in pages.values():
                 _drawn(page, strokes_of(digit))
         found = _in_turns(pages, count)
-        panels = {name: live_panels(pages[name]) for name in BACKENDS}
-        screens = {name: _screens(pages[name], panels[name]) for name in BACKENDS}
+        panels = {name: live_panels(pages[name]) for name in (*BACKENDS, *EXPLAINED)}
+        screens = {name: _screens(pages[name], panels[name]) for name in panels}
         ends = {name: _scribbled(pages[name]) for name in BACKENDS}
     for name, end in ends.items():
         end["off by"] = _difference(model, name, end)
-    expected = {name: set(panels[name]) for name in BACKENDS} | {ECHO: {ECHO}}
+    expected = {name: set(panels[name]) for name in panels} | {ECHO: {ECHO}}
     return {
         "model": model,
         "pages": {name: _summary(found[name], expected[name]) for name in found},
-        "ratios": {name: _paired(found[name], found[ECHO]) for name in BACKENDS},
+        "ratios": {name: _paired(found[name], found[ECHO]) for name in panels},
         "screens": screens,
         "scribbles": ends,
     }
@@ -70,7 +73,10 @@ def _pages(model: str) -> Iterator[dict[str, Page]]:
         address = stack.enter_context(serving("-m", "layerscope", "serve", *options))
         echo = stack.enter_context(serving(str(Path(__file__).with_name("echo.py"))))
         browser = stack.enter_context(browsing())
-        pages = {name: watched(browser, f"{address}#model={quote(model)}&backend={name}") for name in BACKENDS}
+        fragments = {name: f"#model={quote(model)}&backend={name}" for name in BACKENDS}
+        more = f"&panels={quote(json.dumps(_explained(model)))}"
+        fragments |= {name: fragments[backend] + more for name, backend in EXPLAINED.items()}
+        pages = {name: watched(browser, address + fragment) for name, fragment in fragments.items()}
         for page in pages.values():
             page.wait_for_selector(".panel.has-figure", timeout=60_000)
         pages[ECHO] = watched(browser, echo)
@@ -80,12 +86,28 @@ def _pages(model: str) -> Iterator[dict[str, Page]]:
         yield pages
 
 
+def _explained(model: str) -> list[dict[str, Any]]:
+    """The panels of the page, and before them gradient × input and the Grad-CAM of the last layer with a size."""
+    from layerscope.backends.opening import open_model
+    from layerscope.layouts.arrangements import every_layer
+
+    layers = open_model(model, BACKENDS[0]).layers
+    last = [layer.name for layer in layers if layer.is_spatial][-1]
+    panels = [panel.data for panel in every_layer(layers)]
+    return [
+        {"id": "x0", "visualizer": "gradient_map", "settings": {"method": "gradient × input"}},
+        {"id": "x1", "visualizer": "grad_cam", "layer": last},
+        *panels,
+    ]
+
+
 def _in_turns(pages: Mapping[str, Page], count: int) -> dict[str, list[list[Ink]]]:
     """Name → the inks of each digit."""
     found: dict[str, list[list[Ink]]] = {name: [] for name in pages}
     for number, digit in enumerate(digits(count)):
         names = list(pages)
-        for name in names[number % 3 :] + names[: number % 3]:
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
             found[name].append(inks(_drawn(pages[name], strokes_of(digit))))
     return found
 

@@ -155,12 +155,13 @@ def collected(page: Page) -> Any:
 
 
 def live_panels(page: Page) -> dict[str, str]:
-    """Panels of a layer's activation that are wholly in the window: id → layer and visualizer."""
+    """Panels that follow the pen and are wholly in the window: id → visualizer."""
     return page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("[data-panel]")]
-            .filter((panel) => ["feature_maps", "dense_outputs"].includes(panel.dataset.visualizer))
+        """names => Object.fromEntries([...document.querySelectorAll("[data-panel]")]
+            .filter((panel) => names.includes(panel.dataset.visualizer))
             .filter((panel) => panel.getBoundingClientRect().bottom <= innerHeight)
-            .map((panel) => [panel.dataset.panel, panel.dataset.visualizer]))"""
+            .map((panel) => [panel.dataset.panel, panel.dataset.visualizer]))""",
+        ["feature_maps", "dense_outputs", "gradient_map", "grad_cam"],
     )
 
 

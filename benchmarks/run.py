@@ -47,7 +47,8 @@ changed for it: a canvas painted in a panel, or a changed element there or in th
 probe that wraps the canvas and watches the document. **from every movement** counts from each movement of the pen, also
 from those that wait until the answer before is painted. The **ratio** is to a Dash app of its own that does nothing
 but echo one number, drawn upon in turns in the same browser. Network and architecture graphs, which Plotly draws, wait
-until the pen rests.
+until the pen rests. **Explained** are the same pages with two more panels: gradient × input, and Grad-CAM of the last
+layer that has height and width.
 """
 
 PARTS = "Where the time goes, from the moment at which the page looks at its paper:"

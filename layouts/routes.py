@@ -40,10 +40,10 @@ def register_routes(app: Dash, services: Services) -> None:
             told |= placed({**figure, "layout": dict(figure["layout"])})
         return jsonify(told)
 
-    @server.post("/jobs/<id>/stop")
-    def stop(id: str) -> Response:
-        """Ends a job; what it has shown so far stays."""
+    @server.post("/jobs/<id>/<any(stop, pause, resume):what>")
+    def change(id: str, what: str) -> Response:
+        """Ends a job, lets it stand still, or lets it go on; what it has shown so far stays."""
         found = services.jobs.job(id)
         if found:
-            services.jobs.stop(found)
-        return jsonify(found and found.status)
+            {"stop": services.jobs.stop, "pause": services.jobs.pause, "resume": services.jobs.resume}[what](found)
+        return jsonify(found and found.data["status"])

@@ -188,3 +188,150 @@ def test_a_job_that_nobody_watches_is_stopped(jobs: Jobs, monkeypatch: pytest.Mo
     job = jobs.start("panel", "key", slow)
     until(over(job))
     assert (job.status, job.message) == ("stopped", "Stopped, because nobody was looking.")
+
+
+class Steps:
+    """A visualizer of many short steps, which remembers how many it took."""
+
+    def __init__(self, steps: int = 1000) -> None:
+        self.steps, self.taken = steps, 0
+        self.ended = threading.Event()
+
+    def __call__(self) -> Iterator[Frame]:
+        try:
+            for step in range(1, self.steps + 1):
+                time.sleep(0.002)
+                self.taken = step
+                yield Frame(drawn(step), step / self.steps)
+        finally:
+            self.ended.set()
+
+
+def status(job: Job, wanted: str) -> Callable[[], bool]:
+    return lambda: job.data["status"] == wanted
+
+
+def test_a_paused_job_stands_still_with_its_figure_and_goes_on_where_it_was(jobs: Jobs) -> None:
+    steps = Steps(60)
+    job = jobs.start("panel", "key", steps)
+    until(lambda: job.frames > 3)
+    jobs.pause(job)
+    until(status(job, "paused"))
+    taken, told = steps.taken, job.data
+    assert (job.frames, told["share"]) == (taken, taken / 60)
+    assert job.figure
+    assert job.figure["data"][0]["z"] == drawn(taken).to_dict()["data"][0]["z"]
+    time.sleep(0.3)
+    later = job.data
+    assert steps.taken == taken < 60
+    assert {**later, "seconds": 0, "left": 0} == {**told, "seconds": 0, "left": 0}
+    assert (later["seconds"], later["left"]) == (told["seconds"], told["left"]), "standing still costs nothing"
+    jobs.resume(job)
+    until(over(job))
+    assert (job.status, job.frames, steps.taken) == ("done", 60, 60)
+    assert jobs.result("key") is job
+
+
+def test_only_the_time_that_it_runs_counts(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("layerscope.layouts.jobs.time.monotonic", lambda: now[0])
+    job = Job("panel", "key", share=0.25)
+    for status_then, seconds in [("running", 3.0), ("paused", 500.0), ("waiting", 50.0), ("running", 2.0)]:
+        job.become(status_then)  # type: ignore[arg-type]
+        now[0] += seconds
+    assert (job.data["seconds"], job.data["left"]) == (5.0, 15.0)
+    job.become("done")
+    assert job.seconds == 5.0
+
+
+def test_a_paused_job_leaves_its_place_to_others_and_waits_for_one_again() -> None:
+    jobs, steps, gate = Jobs(at_once=1), Steps(), Gate()
+    paused = jobs.start("panel", "one", steps)
+    other = jobs.start("another", "two", gate)
+    until(lambda: paused.frames > 0)
+    assert other.status == "waiting"
+    jobs.pause(paused)
+    until(lambda: other.frames == 1)
+    assert paused.status == "paused"
+    jobs.resume(paused)
+    until(status(paused, "waiting"))
+    taken = steps.taken
+    time.sleep(0.25)
+    assert (steps.taken, paused.status) == (taken, "waiting")
+    gate.opened.set()
+    until(lambda: steps.taken > taken)
+    assert other.status == "done"
+    jobs.stop(paused)
+    assert steps.ended.wait(20)
+    third = jobs.start("third", "three", lambda: counting(2))
+    until(over(third))
+    assert third.status == "done"
+
+
+def test_a_job_that_is_to_stand_still_says_so_until_its_next_frame(jobs: Jobs) -> None:
+    gate = Gate()
+    job = jobs.start("panel", "key", gate)
+    until(lambda: job.frames == 1)
+    time.sleep(0.05)  # so that it is on its way to the next one
+    jobs.pause(job)
+    assert job.data["status"] == "pausing"
+    jobs.resume(job)
+    assert job.data["status"] == "running"
+    gate.opened.set()
+    until(over(job))
+    assert job.status == "done"
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["paused", "waiting to go on"])
+def test_a_paused_job_is_stopped_at_once(waiting: bool) -> None:
+    jobs, steps, gate = Jobs(at_once=1), Steps(), Gate()
+    job = jobs.start("panel", "one", steps)
+    until(lambda: job.frames > 0)
+    jobs.pause(job)
+    until(status(job, "paused"))
+    if waiting:
+        other = jobs.start("another", "two", gate)
+        until(lambda: other.frames == 1)
+        jobs.resume(job)
+        until(status(job, "waiting"))
+    begun = time.monotonic()
+    jobs.stop(job)
+    assert steps.ended.wait(20)
+    assert time.monotonic() - begun < (1.0 if waiting else 0.2)
+    assert (job.status, jobs.result("one")) == ("stopped", None)
+    gate.opened.set()
+
+
+def test_pausing_again_and_again_loses_no_place_and_no_step() -> None:
+    jobs, each = Jobs(at_once=2), [Steps(120) for _ in range(4)]
+    running = [jobs.start(f"panel {index}", f"key {index}", steps) for index, steps in enumerate(each)]
+    for turn in range(60):
+        (jobs.pause if turn % 2 else jobs.resume)(running[turn % 4])
+        time.sleep(0.003)
+    jobs.stop(running[0])
+    for job in running:
+        jobs.resume(job)
+    until(lambda: all(job.over for job in running))
+    assert [job.status for job in running] == ["stopped", "done", "done", "done"]
+    assert [steps.taken for steps in each[1:]] == [120, 120, 120]
+    gates = [Gate(), Gate()]
+    last = [jobs.start(f"last {index}", f"last {index}", gate) for index, gate in enumerate(gates)]
+    until(lambda: [job.status for job in last] == ["running", "running"])
+    for gate in gates:
+        gate.opened.set()
+
+
+def test_a_paused_job_that_nobody_watches_is_stopped_later_than_a_running_one(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps()
+    job = jobs.start("panel", "key", steps)
+    until(lambda: job.frames > 0)
+    jobs.pause(job)
+    until(status(job, "paused"))
+    monkeypatch.setattr("layerscope.layouts.jobs.UNWATCHED", 0.01)
+    monkeypatch.setattr("layerscope.layouts.jobs.UNWATCHED_PAUSED", time.monotonic() - job.asked + 0.5)
+    time.sleep(0.3)
+    assert job.status == "paused"
+    assert steps.ended.wait(20)
+    assert (job.status, job.message) == ("stopped", "Stopped, because nobody was looking.")

@@ -201,6 +201,58 @@ def test_only_what_changed_is_read_again(folder: Path) -> None:
     assert registered()["moving"] is not moving
 
 
+IMPORTING = "from _shades import SHADE\n" + VIEW.replace("return Figure()", "return Figure(layout={{'height': SHADE}})")
+LATER = VIEW.replace("return Figure()", "import _shades; return Figure(layout={{'height': _shades.SHADE}})")
+
+
+def height_of(name: str) -> int:
+    drawn = registered()[name].draw(None, NoSettings())  # type: ignore[arg-type]
+    assert isinstance(drawn, Figure)
+    return int(drawn.layout.height)
+
+
+@pytest.mark.parametrize("code", [IMPORTING, LATER], ids=["at the top", "while drawing"])
+def test_a_plugin_imports_a_file_beside_it_and_follows_its_changes(folder: Path, code: str) -> None:
+    (folder / "mine.py").write_text(code.format(name="mine", title="Mine"))
+    (folder / "_shades.py").write_text("SHADE = 100")
+    use_folder(folder, watch=True)
+    assert problems() == ()
+    before, module = height_of("mine"), registered()["mine"].draw.__module__
+    (folder / "_shades.py").write_text("SHADE = 200")  # as long as before, and within the same second
+    os.utime(folder / "_shades.py", ns=(1, 1))
+    assert (before, height_of("mine")) == (100, 200)
+    assert registered()["mine"].draw.__module__ != module, "so that its panel is drawn anew"
+    assert not list(folder.glob("__pycache__"))
+
+
+def test_a_fault_beside_a_plugin_is_the_plugins_and_can_be_mended(folder: Path) -> None:
+    (folder / "mine.py").write_text(IMPORTING.format(name="mine", title="Mine"))
+    (folder / "whole.py").write_text(view("whole"))
+    use_folder(folder, watch=True)
+    assert [problem.reason for problem in problems()] == [
+        "ModuleNotFoundError: No module named '_shades' (line 1 of mine.py)"
+    ]
+    (folder / "_shades.py").write_text("SHADE = 1 / 0")
+    assert [problem.reason for problem in problems()] == ["ZeroDivisionError: division by zero (line 1 of mine.py)"]
+    assert list(registered())[len(BUILT_IN) :] == ["whole"]
+    (folder / "_shades.py").write_text("SHADE = 300")
+    assert problems() == ()
+    assert height_of("mine") == 300
+
+
+def test_another_folder_has_neighbours_of_its_own_and_none_hides_what_is_installed(
+    folder: Path, tmp_path: Path
+) -> None:
+    for place, shade in ((folder, 100), (tmp_path / "other", 200)):
+        place.mkdir(exist_ok=True)
+        (place / "mine.py").write_text("import _bisect\n" + IMPORTING.format(name="mine", title="Mine"))
+        (place / "_shades.py").write_text(f"SHADE = {shade}")
+        (place / "_bisect.py").write_text("1 / 0")
+        use_folder(place)
+        assert problems() == ()
+        assert height_of("mine") == shade
+
+
 def test_a_folder_that_is_not_watched_is_read_once(folder: Path) -> None:
     (folder / "mine.py").write_text(view())
     use_folder(folder)

@@ -41,6 +41,12 @@ def test_the_servers_own_network_comes_first(own_network: Path) -> None:
     assert set(BUNDLED) < set(models)
 
 
+def test_a_model_is_called_the_same_in_the_list_and_in_the_title(own_network: Path) -> None:
+    services = Services(model=str(own_network))
+    assert {name: services.title(name) for name in services.models} == services.models
+    assert services.title("elsewhere") == "elsewhere"
+
+
 def test_only_the_servers_own_network_is_opened_besides_the_bundled(
     own_network: Path, tmp_path: Path, pytorch: Backend
 ) -> None:

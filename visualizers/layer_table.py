@@ -34,7 +34,7 @@ def layer_table(subject: Subject, settings: NoSettings) -> Figure:
     cells = {"values": _columns(layers), "fill": {"color": [marked]}, "height": ROW}
     return figure(
         [{"type": "table", "columnwidth": list(WIDTHS), "header": {**header, **look}, "cells": {**cells, **look}}],
-        height=HEADER + (len(layers) + 1) * ROW + 12,
+        height=HEADER + (len(layers) + 1) * ROW + 20,
     )
 
 

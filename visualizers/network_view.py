@@ -69,9 +69,9 @@ def network_view(subject: Subject, settings: NetworkSettings) -> Figure:
             for wanted, colour in ((True, ABOVE), (False, BELOW))
         ]
         + [_nodes(list(columns.values()), shares, 12 if settings.units <= 20 else 8), *_answer(subject, final)],
-        height=118 + 20 * settings.units,
+        height=138 + 20 * settings.units,
         revision="network",
-        margin={"l": 4, "r": 4 + 6 * min(16, max(map(len, subject.model.classes))), "t": 4, "b": 100},
+        margin={"l": 4, "r": 4 + 6 * min(16, max(map(len, subject.model.classes))), "t": 4, "b": 120},
         hoverdistance=12,
         xaxis={
             **HIDDEN_AXIS,

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TypeAlias
 
 from .contract import Visualizer, VisualizerError
+from .neighbours import is_neighbour, neighbours
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ Stamp: TypeAlias = tuple[int, int]
 class PluginFolder:
     """The visualizers of a folder's Python files; a broken file is a problem of its own and harms no other.
 
-    Names that start with `_` are left alone, and so are tests.
+    Names that start with `_` are left alone, but a plugin may import them; tests are left alone, too.
     """
 
     def __init__(self, path: Path, watch: bool = False) -> None:
@@ -52,21 +53,23 @@ class PluginFolder:
     def read(self) -> tuple[Offer, ...]:
         """What the files offer, in the order of their names; the same object as before while nothing has changed."""
         if self._stamps is None or self._watch:
-            stamps = {file: _stamp(file) for file in sorted(self._path.glob("*.py")) if _is_plugin(file)}
+            files = sorted(self._path.glob("*.py"))
+            stamps = {file: _stamp(file) for file in files if _is_plugin(file) or is_neighbour(file)}
             if stamps != self._stamps:
                 self._update(stamps)
         return self._offers
 
     def _update(self, stamps: dict[Path, Stamp]) -> None:
         before: Mapping[Path, Stamp] = self._stamps or {}
-        for file in before.keys() - stamps.keys():
-            self._forget(file)
-        for file in stamps:
-            if before.get(file) != stamps[file]:
+        changed = {file for file in {**before, **stamps} if before.get(file) != stamps.get(file)}
+        for file in list(self._by_file):
+            if file in changed or any(map(is_neighbour, changed)):
                 self._forget(file)
+        for file in filter(_is_plugin, stamps):
+            if file not in self._by_file:
                 self._by_file[file] = offers_of(file)
         self._stamps = stamps
-        self._offers = tuple(offer for file in stamps for offer in self._by_file[file])
+        self._offers = tuple(offer for file in filter(_is_plugin, stamps) for offer in self._by_file[file])
 
     def _forget(self, file: Path) -> None:
         for offer in self._by_file.pop(file, ()):
@@ -111,12 +114,12 @@ def reason_of(error: BaseException, file: Path | None = None) -> str:
 
 
 def _imported(file: Path) -> ModuleType:
-    """The file as a module whose name tells its content: another content is another module, in every process.
+    """The file as a module whose name tells its content and that of its neighbours: another is another module.
 
     It is compiled here because Python's cache of compiled files cannot tell apart two versions of one second and size.
     """
-    source = file.read_bytes()
-    name = f"_layerscope_plugin_{file.stem}_{blake2b(source, digest_size=4).hexdigest()}"
+    source, beside = file.read_bytes(), neighbours.of(file.parent)
+    name = f"_layerscope_plugin_{file.stem}_{blake2b(source + beside, digest_size=4).hexdigest()}"
     module = ModuleType(name)
     module.__file__ = str(file)
     sys.modules[name] = module  # dataclasses look up their module there

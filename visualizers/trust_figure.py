@@ -15,7 +15,7 @@ from .perturbation import Curve
 
 LEFT = 36
 AXIS: Mapping[str, Any] = {"tickvals": [0, 0.5, 1], "gridcolor": FAINT, "zerolinecolor": FAINT}
-MARGIN = {"l": LEFT, "r": 12, "t": 51, "b": 36}
+MARGIN = {"l": LEFT, "r": 20, "t": 51, "b": 36}
 CURVES, ROW, ONE_LINE, TWO_LINES = 158, 24, 48, 62
 """Pixels: height of the curves and of one bar, and what is left for the words below a part."""
 SAME, CHANGED = 0.7, 0.4

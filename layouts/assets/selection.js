@@ -177,13 +177,7 @@
   scope.say = function (place, words, help) {
     const box = place.querySelector(".panel-message"), text = document.createElement("div");
     text.textContent = words;
-    box.replaceChildren(text);
-    if (!help) return;
-    const click = document.createElement("button");
-    click.className = "text-button";
-    click.textContent = help.label;
-    click.onclick = help.act;
-    box.append(click);
+    box.replaceChildren(text, ...(help ? [link(help.label, help.act)] : []));
   };
   scope.remedy = function (panel, wanted) {
     if (!wanted) return null;
@@ -208,14 +202,14 @@
   /* Jobs: one for each panel, followed until it is over or its panel shows something else. */
   const running = new Map();
   const section = (panel) => document.querySelector('[data-panel="' + panel + '"]');
-  const stop = (id) => fetch("jobs/" + id + "/stop", { method: "POST" }).catch(() => {});
+  const tell = (id, what) => fetch("jobs/" + id + "/" + what, { method: "POST" }).catch(() => {});
   scope.jobs = {
     run(panel) {
       scope.say(section(panel), "Starting…");
       set("run", { data: { panel, at: performance.now() } });
     },
     forget(panel) {
-      if (running.has(panel)) stop(running.get(panel));
+      if (running.has(panel)) tell(running.get(panel), "stop");
       running.delete(panel);
     },
   };
@@ -239,10 +233,10 @@
       scope.live.plotNow(panel, job.figure);
       scope.live.legend(place, job.figure);
     }
-    const over = !job || !["waiting", "running"].includes(job.status);
+    const over = !job || ["done", "failed", "stopped"].includes(job.status);
     progress(place, panel, id, job, over);
     if (over) running.delete(panel);
-    else setTimeout(() => follow(panel, id, job.frames), 120);
+    else setTimeout(() => follow(panel, id, job.frames), job.status === "paused" ? 300 : 120);
   }
   function progress(place, panel, id, job, over) {
     const cost = place.querySelector(".panel-cost"), again = { label: "Run again", act: () => scope.jobs.run(panel) };
@@ -255,10 +249,24 @@
       } else if (job.status !== "done") cost.append(" ", link("Run again", again.act));
       return;
     }
-    const left = job.left == null ? "" : " · " + seconds(job.left) + " left";
-    const words = job.status === "waiting" ? "Waiting for other views…" : Math.round(100 * job.share) + " %" + left;
-    cost.replaceChildren(words + " ", link("Stop", () => stop(id)));
-    if (!job.frames) scope.say(place, words, { label: "Stop", act: () => stop(id) });
+    const share = Math.round(100 * job.share) + " %", left = job.left == null ? "" : " · " + seconds(job.left) + " left";
+    const words = { waiting: "Waiting for other views…", pausing: "Pausing…", paused: "Paused at " + share }[job.status] || share + left;
+    const turn = { running: ["Pause"], pausing: ["Resume"], paused: ["Resume"] }[job.status] || [];
+    cost.title = "";
+    offer(cost, id, words, [...turn, "Stop"]);
+    if (!job.frames) offer(place.querySelector(".panel-message"), id, words, [...turn, "Stop"]);
+  }
+  /* Words and what can be done. Buttons stay while they are the same, or a slow click would miss them. */
+  function offer(box, id, words, acts) {
+    const name = [id, ...acts].join(), had = box.contains(document.activeElement);
+    if (box.dataset.offer !== name || !box.querySelector(".text-button")) {
+      box.dataset.offer = name;
+      const row = Object.assign(document.createElement("span"), { className: "acts" });
+      row.append(...acts.map((act) => link(act, () => tell(id, act.toLowerCase()))));
+      box.replaceChildren(document.createElement("span"), row);
+      if (had) row.firstChild.focus();
+    }
+    box.firstChild.textContent = words;
   }
   function link(words, act) {
     const made = document.createElement("button");

@@ -47,15 +47,15 @@ def dashboard_class() -> type[Dashboard]:
 
 
 class Server:
-    """`layerscope serve` in a process of its own.
+    """`layerscope serve` in a process of its own, by default with the Python that runs the tests.
 
     Attributes:
         address: where its page is.
         log: its log file.
     """
 
-    def __init__(self, home: Path, *options: str, **variables: str) -> None:
-        command = [sys.executable, "-m", "layerscope", "serve", "--home", str(home), *options]
+    def __init__(self, home: Path, *options: str, python: str = sys.executable, **variables: str) -> None:
+        command = [python, "-m", "layerscope", "serve", "--home", str(home), *options]
         if "--port" not in options:
             command += ["--port", "0"]
         environment = {**os.environ, **variables}
@@ -69,6 +69,11 @@ class Server:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server_class() -> type[Server]:
+    return Server
 
 
 @pytest.fixture(scope="session")
