@@ -126,7 +126,8 @@
 
   window.addEventListener("click", (event) => { if (event.target.closest && event.target.closest(".skip-link")) find(".runs").focus(); });
   window.addEventListener("DOMContentLoaded", function begin() {
-    if (!find(".run-list") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
+    if (!find(".train-page") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
+    if (!find(".run-list")) return; // nothing can be trained here
     read();
     refresh();
   });
