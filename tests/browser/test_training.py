@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-POINTS = "() => document.querySelector('#curves .js-plotly-plot')?._fullData?.[0]?.x?.length ?? 0"
+PLOT = "document.querySelector('#curves .js-plotly-plot')"
+POINTS = f"() => {PLOT}?._fullData?.[0]?.x?.length ?? 0"
 REMOVE_ALL = """async () => {
     const headers = { "Content-Type": "application/json" };
     const send = async (path) => (await fetch("/train/" + path, { method: "POST", headers, body: "{}" })).json();
@@ -72,6 +73,16 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     slider.focus()
     slider.press("Home")
     expect(page.locator(".snapshot-words")).to_have_text("before the first step")
+
+    fill(page, title="Second")
+    page.click("#start")
+    expect(page.locator(".run-header h2")).to_have_text("Second")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(STATE)).to_have_text("Stopped", timeout=30_000)
+    page.get_by_role("button", name="My first", exact=True).click()
+    page.get_by_label("Compare Second").check()
+    page.wait_for_function(f"{PLOT}?._fullData?.length === 12")
+    assert "compare=" in page.url
 
     href = page.get_by_role("link", name="Look at it").get_attribute("href")
     assert href
