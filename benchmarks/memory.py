@@ -94,12 +94,7 @@ def _everything(address: str, backend: str, panels: Sequence[Panel], number: int
         stores = {
             "ink": {"ink": None, "sample": [number, 0], "label": number, "shown": {}, "serial": number},
             "subject": {"model": NETWORK, "backend": backend, "off": []},
-            "selection": {
-                "layer": layer,
-                "unit": 0 if layer == "input" else number,
-                "position": [0, 0],
-                "target": None,
-            },
+            "selection": {"layer": layer, "unit": unit, "position": [0, 0], "target": None},
             "edits": [],
             "beside": {"image": {"sample": [number + 1, 0]}, "model": BESIDE, "backend": backend, "run": None},
         }
