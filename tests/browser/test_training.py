@@ -89,6 +89,17 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     fill(page, epochs="50", title="Long")
     page.click("#field-network")
     page.get_by_role("option", name="Dense net, one hidden layer").click()
+    expect(page.locator("#network-words")).to_have_text("6 layers, 407,050 parameters, 28×28 pixels")
+    page.get_by_role("button", name="Edit layers…").click()
+    units = page.get_by_label("Units").first
+    units.fill("0")
+    expect(page.locator(".is-impossible")).to_contain_text("units")
+    expect(page.get_by_role("button", name="Use this network")).to_be_disabled()
+    units.fill("16")
+    expect(page.locator(".is-impossible")).to_have_count(0)
+    page.get_by_role("button", name="Use this network").click()
+    expect(page.locator("#network-words")).to_have_text("Edited: 6 layers, 12,730 parameters, 28×28 pixels")
+
     page.click("#start")
     page.wait_for_function(f"({POINTS})() >= 2", timeout=30_000)
     page.get_by_role("button", name="Stop", exact=True).click()
