@@ -1,8 +1,11 @@
 """One opened PyTorch network."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from torch.nn import functional
 from ..models.layers import LayerInfo
 from .base import Array, Capability, Optimiser, Step, Weights
 from .checked import CheckedModel, Scales
-from .operations import Operation, replaced, run
+from .operations import Operation, go_on, replaced, run
 from .pytorch_cores import SMALL, one_core
 from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
@@ -88,14 +91,27 @@ class PyTorchModel(CheckedModel):
         layers: Sequence[str],
         scales: Scales,
     ) -> dict[str, Array]:
-        with self._cores(len(images)), torch.enable_grad():
-            given = self._given(images).requires_grad_()
-            names = [target, *layers]
-            values = self._run(operations, given, names, scales, alias=lambda value: value.view_as(value))
-            found = torch.autograd.grad(
-                values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
-            )
+        """What lies before a single layer is passed without a graph: no gradient goes there."""
+        places = [self._position[name] for name in layers]
+        end = self._position[target]
+        begin = places[0] if len(places) == 1 and places[0] <= end else 0
+        end = max([end, *places])
+        factors = self._factors(scales)
+        with self._cores(len(images)):
+            with torch.no_grad():
+                values = run(operations[: begin + 1], self._given(images), factors)
+            values[operations[begin].name] = values[operations[begin].name].detach().requires_grad_()
+            with torch.enable_grad():
+                go_on(operations[begin + 1 : end + 1], values, factors, alias=lambda value: value.view_as(value))
+                found = torch.autograd.grad(
+                    values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
+                )
             return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
+
+    def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
+        """Slices that take one core each are worked on side by side."""
+        side_by_side = len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core
+        return list(_workers().map(work, slices)) if side_by_side else super()._each(work, slices)
 
     def _single(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them; those of old weights are not kept."""
@@ -118,12 +134,11 @@ class PyTorchModel(CheckedModel):
         images: Tensor,
         layers: Sequence[str],
         scales: Scales,
-        alias: Callable[[Tensor], Tensor] | None = None,
     ) -> dict[str, Any]:
         """Results by name, as far as the named layers need."""
         if layers is not self._everything:
             operations = operations[: 1 + max((self._position[name] for name in layers), default=0)]
-        return run(operations, images, self._factors(scales), alias)
+        return run(operations, images, self._factors(scales))
 
     def _cores(self, images: int) -> AbstractContextManager[object]:
         return one_core if self._convolves and images * self._work < SMALL else nullcontext()
@@ -198,6 +213,11 @@ class PyTorchModel(CheckedModel):
             accuracy = (guesses.argmax(1) == wanted).float().mean()
             measured = torch.stack([loss.detach(), accuracy]).tolist()
         return Step(*measured)
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="slices")
 
 
 def _handed_out(values: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, Array]:
