@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..models.layers import LayerInfo
-from .base import Array, Capability, Optimiser, Step, Weights
+from .base import Array, Capability, Edit, Optimiser, Step, Target, Weights, check_images
 from .checked import CheckedModel, Scales
 from .operations import Operation, go_on, replaced, run
 from .pytorch_cores import SMALL, one_core
@@ -74,13 +74,13 @@ class PyTorchModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
-        return self._backward_through(self._operations, images, target, direction, layers, scales)
+        return self._backward_through(self._operations, images, target, direction, layers, scales)[1]
 
     def _backward_guided(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
         operations = replaced(self._operations, self._relus, guided_relu)
-        return self._backward_through(operations, images, target, direction, layers, scales)
+        return self._backward_through(operations, images, target, direction, layers, scales)[1]
 
     def _backward_through(
         self,
@@ -90,8 +90,8 @@ class PyTorchModel(CheckedModel):
         direction: Array,
         layers: Sequence[str],
         scales: Scales,
-    ) -> dict[str, Array]:
-        """What lies before a single layer is passed without a graph: no gradient goes there."""
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Activations and gradients. What lies before a single layer needs no graph: no gradient goes there."""
         places = [self._position[name] for name in layers]
         end = self._position[target]
         begin = places[0] if len(places) == 1 and places[0] <= end else 0
@@ -106,7 +106,19 @@ class PyTorchModel(CheckedModel):
                 found = torch.autograd.grad(
                     values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
                 )
-            return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
+            activations = {name: values[name].detach() for name in layers}
+            gradients = {name: each.detach() for name, each in zip(layers, found, strict=True)}
+            return _handed_out(activations, layers), _handed_out(gradients, layers)
+
+    def activation_and_gradient(
+        self, images: Array, target: int | Target, layer: str, edits: Sequence[Edit] = ()
+    ) -> tuple[Array, Array]:
+        if len(images) != 1:
+            return super().activation_and_gradient(images, target, layer, edits)
+        images, name = check_images(images, self.input_shape), self.layer(layer).name
+        end, direction = self._direction(target)
+        found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
+        return found[0][name], found[1][name]
 
     def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
         """Slices that take one core each are worked on side by side."""
