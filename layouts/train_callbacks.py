@@ -7,7 +7,7 @@ from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from flask import redirect
-from werkzeug.wrappers import Response
+from flask.typing import ResponseReturnValue
 
 from ..models.bundled import BUNDLED
 from ..training.config import RunError
@@ -48,7 +48,7 @@ def add_train_page(main: Dash, services: Services) -> Dash:
     return app
 
 
-def _with_slash() -> Response:
+def _with_slash() -> ResponseReturnValue:
     return redirect("train/")
 
 

@@ -207,18 +207,20 @@
     if (!section(id)) return; // the panel has gone in the meantime
     const graph = plotOf(id);
     const done = () => {
+      if (!section(id)) return;
+      const plot = plotOf(id);
+      if (!plot || !plot.on || !plot._fullLayout) return setTimeout(done, 50); // a busy browser may take seconds to begin
       if (!waiting.has(id)) uncover(id);
-      if (section(id)) section(id).classList.add("has-figure");
-      listen(id);
+      section(id).classList.add("has-figure");
+      listen(plot);
     };
     if (graph && graph.once) graph.once("plotly_afterplot", done);
-    else setTimeout(done, 400);
+    else setTimeout(done, 50);
     dash_clientside.set_props(figureId(id), { figure });
   }
 
-  function listen(id) {
-    const plot = plotOf(id);
-    if (!plot || !plot.on || plot._layerscope) return;
+  function listen(plot) {
+    if (plot._layerscope) return;
     plot._layerscope = true;
     plot.on("plotly_hover", (event) => scope.pointer.hovered(plot, event));
     plot.on("plotly_unhover", () => scope.pointer.left());
