@@ -199,6 +199,18 @@ class Model(ABC):
                 lacks `Capability.GUIDED`.
         """
 
+    def activation_and_gradient(
+        self, images: Array, target: int | Target, layer: str, edits: Sequence[Edit] = ()
+    ) -> tuple[Array, Array]:
+        """A layer's activation and how the target moves with it; a backend may find both in one pass.
+
+        Arguments and errors are those of `trace` and `gradients`.
+
+        Returns:
+            Two arrays `(n, height, width, channels)` or `(n, units)`.
+        """
+        return self.trace(images, [layer], edits)[layer], self.gradients(images, target, [layer], edits)[layer]
+
     @abstractmethod
     def fit(
         self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser

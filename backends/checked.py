@@ -167,11 +167,11 @@ class CheckedModel(Model):
         layer, direction = self._direction(target)
         if not len(images):
             return self._nothing(names)
-        parts = [
-            backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
-            for part in self._slices(images, BACKWARD)
-        ]
-        return _joined(names, parts)
+
+        def work(part: Array) -> dict[str, Array]:
+            return backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
+
+        return _joined(names, self._each(work, self._slices(images, BACKWARD)))
 
     def fit(
         self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
@@ -196,6 +196,10 @@ class CheckedModel(Model):
     def _slices(self, images: Array, share: int = 1) -> list[Array]:
         size = max(1, self.at_once // share)
         return [images[start : start + size] for start in range(0, len(images), size)]
+
+    def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
+        """The work done on every slice, in their order."""
+        return [work(part) for part in slices]
 
     def _nothing(self, names: Sequence[str]) -> Mapping[str, Array]:
         """What no images give."""

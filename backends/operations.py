@@ -34,7 +34,18 @@ def run(
     """
     first = operations[0].name
     values = {first: images * factors[first] if first in factors else images}
-    for operation in operations[1:]:
+    go_on(operations[1:], values, factors, alias)
+    return values
+
+
+def go_on(
+    operations: Iterable[Operation],
+    values: dict[str, Any],
+    factors: Mapping[str, Any],
+    alias: Callable[[Any], Any] | None = None,
+) -> None:
+    """Adds the results of further operations to those that are there already; arguments as in `run`."""
+    for operation in operations:
         inputs = operation.inputs
         value = operation.call(values[inputs[0]]) if len(inputs) == 1 else operation.call(*[values[n] for n in inputs])
         if factors and operation.name in factors:
@@ -42,7 +53,6 @@ def run(
         elif alias and any(value is values[name] for name in inputs):
             value = alias(value)
         values[operation.name] = value
-    return values
 
 
 def replaced(operations: Sequence[Operation], names: Iterable[str], call: Callable[..., Any]) -> tuple[Operation, ...]:

@@ -1,8 +1,11 @@
 """One opened PyTorch network."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..models.layers import LayerInfo
-from .base import Array, Capability, Optimiser, Step, Weights
+from .base import Array, Capability, Edit, Optimiser, Step, Target, Weights, check_images
 from .checked import CheckedModel, Scales
-from .operations import Operation, replaced, run
+from .operations import Operation, go_on, replaced, run
 from .pytorch_cores import SMALL, one_core
 from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
@@ -71,13 +74,13 @@ class PyTorchModel(CheckedModel):
     def _backward(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
-        return self._backward_through(self._operations, images, target, direction, layers, scales)
+        return self._backward_through(self._operations, images, target, direction, layers, scales)[1]
 
     def _backward_guided(
         self, images: Array, target: str, direction: Array, layers: Sequence[str], scales: Scales
     ) -> dict[str, Array]:
         operations = replaced(self._operations, self._relus, guided_relu)
-        return self._backward_through(operations, images, target, direction, layers, scales)
+        return self._backward_through(operations, images, target, direction, layers, scales)[1]
 
     def _backward_through(
         self,
@@ -87,15 +90,40 @@ class PyTorchModel(CheckedModel):
         direction: Array,
         layers: Sequence[str],
         scales: Scales,
-    ) -> dict[str, Array]:
-        with self._cores(len(images)), torch.enable_grad():
-            given = self._given(images).requires_grad_()
-            names = [target, *layers]
-            values = self._run(operations, given, names, scales, alias=lambda value: value.view_as(value))
-            found = torch.autograd.grad(
-                values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
-            )
-            return _handed_out({name: each.detach() for name, each in zip(layers, found, strict=True)}, layers)
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Activations and gradients. What lies before a single layer needs no graph: no gradient goes there."""
+        places = [self._position[name] for name in layers]
+        end = self._position[target]
+        begin = places[0] if len(places) == 1 and places[0] <= end else 0
+        end = max([end, *places])
+        factors = self._factors(scales)
+        with self._cores(len(images)):
+            with torch.no_grad():
+                values = run(operations[: begin + 1], self._given(images), factors)
+            values[operations[begin].name] = values[operations[begin].name].detach().requires_grad_()
+            with torch.enable_grad():
+                go_on(operations[begin + 1 : end + 1], values, factors, alias=lambda value: value.view_as(value))
+                found = torch.autograd.grad(
+                    values[target], [values[name] for name in layers], self._given(direction), materialize_grads=True
+                )
+            activations = {name: values[name].detach() for name in layers}
+            gradients = {name: each.detach() for name, each in zip(layers, found, strict=True)}
+            return _handed_out(activations, layers), _handed_out(gradients, layers)
+
+    def activation_and_gradient(
+        self, images: Array, target: int | Target, layer: str, edits: Sequence[Edit] = ()
+    ) -> tuple[Array, Array]:
+        if len(images) != 1:
+            return super().activation_and_gradient(images, target, layer, edits)
+        images, name = check_images(images, self.input_shape), self.layer(layer).name
+        end, direction = self._direction(target)
+        found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
+        return found[0][name], found[1][name]
+
+    def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
+        """Slices that take one core each are worked on side by side."""
+        side_by_side = len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core
+        return list(_workers().map(work, slices)) if side_by_side else super()._each(work, slices)
 
     def _single(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them; those of old weights are not kept."""
@@ -118,12 +146,11 @@ class PyTorchModel(CheckedModel):
         images: Tensor,
         layers: Sequence[str],
         scales: Scales,
-        alias: Callable[[Tensor], Tensor] | None = None,
     ) -> dict[str, Any]:
         """Results by name, as far as the named layers need."""
         if layers is not self._everything:
             operations = operations[: 1 + max((self._position[name] for name in layers), default=0)]
-        return run(operations, images, self._factors(scales), alias)
+        return run(operations, images, self._factors(scales))
 
     def _cores(self, images: int) -> AbstractContextManager[object]:
         return one_core if self._convolves and images * self._work < SMALL else nullcontext()
@@ -198,6 +225,11 @@ class PyTorchModel(CheckedModel):
             accuracy = (guesses.argmax(1) == wanted).float().mean()
             measured = torch.stack([loss.detach(), accuracy]).tolist()
         return Step(*measured)
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="slices")
 
 
 def _handed_out(values: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, Array]:

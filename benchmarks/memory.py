@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 from measure import save
 from tables import memory_table
 
-NETWORK, BACKENDS = "cnn-compact", ("pytorch", "keras")
+NETWORK, BESIDE, BACKENDS = "cnn-compact", "cnn", ("pytorch", "keras")
 ROUNDS = 2
 QUICK_SETTINGS = {
     "feature_visualisation": {"steps": 10},
@@ -72,9 +72,11 @@ def _step(name: str, process: int) -> dict[str, Any]:
 
 
 def _panels(entry: Any, layers: Sequence[Any]) -> Iterator[Panel]:
-    """The view on every layer that it fits, or once where it shows no layer."""
+    """The view on every layer that it fits, or once where it shows no layer; none that needs a training."""
     from layerscope.visualizers.contract import Need
 
+    if Need.RUN in entry.needs:
+        return
     fitting = [layer.name for layer in layers if entry.applies_to(layer)] if Need.LAYER in entry.needs else [None]
     settings = QUICK_SETTINGS.get(entry.name, {})
     for layer in fitting:
@@ -88,11 +90,13 @@ def _everything(address: str, backend: str, panels: Sequence[Panel], number: int
     """Asks for every panel as the page does; gives how many there were. A view without a figure ends everything."""
     drawn: set[str] = set()
     for layer, group in _by_layer(panels).items():
+        unit = 0 if layer == "input" else number
         stores = {
             "ink": {"ink": None, "sample": [number, 0], "label": number, "shown": {}, "serial": number},
             "subject": {"model": NETWORK, "backend": backend, "off": []},
-            "selection": {"layer": layer, "unit": 0 if layer == "input" else number, "position": None, "target": None},
+            "selection": {"layer": layer, "unit": unit, "position": [0, 0], "target": None},
             "edits": [],
+            "beside": {"image": {"sample": [number + 1, 0]}, "model": BESIDE, "backend": backend, "run": None},
         }
         prompt = [panel for panel in group if not panel["on_request"]]
         data = _asked(address, "answer", stores | _store(prompt), "ink")["response"]["answer"]["data"]
@@ -124,28 +128,33 @@ def _followed(address: str, stores: dict[str, Any], panel: str) -> bool:
     job = _asked(address, "job", {"run": {"panels": [panel]}, **stores}, "run")["response"]["job"]["data"][0]
     while job["status"] in ("waiting", "running"):
         time.sleep(0.02)
-        with urlopen(f"{address}jobs/{job['id']}?have={job['frames']}", timeout=60) as reply:
-            job = json.load(reply)
+        job = _fetched(f"{address}jobs/{job['id']}?have={job['frames']}")
     if job["status"] == "failed" and job["id"]:
         raise SystemExit(f"{panel}: {job['message']}")
     return job["status"] == "done"
 
 
 def _asked(address: str, output: str, stores: dict[str, Any], changed: str) -> Any:
-    """What the callback behind a store answers; all stores but the one that changed are only looked at by a run."""
-    given = [{"id": name, "property": "data", "value": value} for name, value in stores.items()]
-    shown = {"id": "shown", "property": "data", "value": {}}
+    """What the callback behind a store answers, as the page would ask it."""
+    takes = next(each for each in _fetched(f"{address}_dash-dependencies") if each["output"] == f"{output}.data")
+    inputs, state = (
+        [{"id": each["id"], "property": "data", "value": stores.get(each["id"])} for each in takes[kind]]
+        for kind in ("inputs", "state")
+    )
     body = {
         "output": f"{output}.data",
         "outputs": {"id": output, "property": "data"},
-        "inputs": given if output == "answer" else given[:1],
+        "inputs": inputs,
         "changedPropIds": [f"{changed}.data"],
         "parsedChangedPropsIds": [f"{changed}.data"],
-        "state": [shown] if output == "answer" else given[1:],
+        "state": state,
     }
     headers = {"Content-Type": "application/json"}
-    request = Request(f"{address}_dash-update-component", json.dumps(body).encode(), headers)
-    with urlopen(request, timeout=120) as reply:
+    return _fetched(Request(f"{address}_dash-update-component", json.dumps(body).encode(), headers))
+
+
+def _fetched(wanted: str | Request) -> Any:
+    with urlopen(wanted, timeout=120) as reply:
         return json.load(reply)
 
 

@@ -94,8 +94,8 @@ MEMORY = """\
 ## The server's memory
 
 A server that has just started is asked, with the requests of the page, for every view of every layer of `cnn-compact`
-that it fits, on one backend and then on the other, and then all of it again for another digit and another unit.
-Megabytes of its resident memory.
+that it fits, but for those of a training, on one backend and then on the other, and then all of it again for another
+digit and another unit. Megabytes of its resident memory.
 """
 
 START = "## Until there is something to see\n"

@@ -82,14 +82,15 @@ def _register_form(app: Dash, services: Services) -> None:
         Output(ids.NETWORK_WORDS, "children"),
         Input(ids.field("network"), "value"),
         _value(Input, "architecture"),
-        Input(ids.STARTED, "data"),
+        Input(ids.LEARNT, "data"),
         State(ids.field("begin"), "value"),
     )
-    def beginnings(network: str, draft: Any, _started: str | None, chosen: str) -> Any:
+    def beginnings(network: str, draft: Any, _learnt: str | None, chosen: str) -> Any:
         """What this network can begin from."""
-        options = begins(network, services.store.runs() if services.store else [])
+        own = edited(draft)
+        options = begins(network, own.name if own else "", services.store)
         known = chosen in [option["value"] for option in options]
-        return options, chosen if known else FRESH, _words(network, draft)
+        return options, chosen if known else FRESH, f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
 
     @app.callback(
         *[_value(Output, name) for name in ids.RECIPE_FIELDS],
@@ -110,11 +111,6 @@ def _register_form(app: Dash, services: Services) -> None:
             return *[no_update] * len(ids.RECIPE_FIELDS), presets(network)
         fields = filled(RECIPES[recipe][network])
         return *[fields[name] for name in ids.RECIPE_FIELDS], presets(network)
-
-
-def _words(network: str, draft: Any) -> str:
-    own = edited(draft)
-    return f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
 
 
 def _register_browser(app: Dash) -> None:

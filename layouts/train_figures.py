@@ -35,9 +35,9 @@ def curves(runs: Sequence[Run]) -> Figure:
         traces,
         height=420,
         revision=" ".join(run.id for run in runs),
-        margin={"l": 52, "r": 12, "t": 44, "b": 40},
+        margin={"l": 52, "r": 12, "t": 52, "b": 40},
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "font": {"size": 11}},
         hovermode="closest",
         xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below("epoch"), "minallowed": 0},
         yaxis={

@@ -1,6 +1,6 @@
 """The training form as plain values: what it offers, what a recipe fills in, and the run that it asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,10 @@ from ..backends.base import Optimiser
 from ..datasets.mnist import find_mnist
 from ..datasets.pendigits import find_pendigits
 from ..models.bundled import BUNDLED
-from ..models.run import Run
 from ..training.augmentation import Augmentation
 from ..training.config import DataChoice, RunConfig, RunError
 from ..training.recipes import FAST, ORIGINAL, Recipe
-from ..training.runs import SOURCE
+from ..training.runs import SOURCE, RunStore
 from .services import Services
 from .train_layers import edited
 
@@ -45,15 +44,29 @@ def sources(data: Path | None) -> list[Option]:
     return [*known, {"value": OWN, "label": "Your own…", "disabled": False}]
 
 
-def begins(network: str, runs: Sequence[Run]) -> list[Option]:
-    """What a training of a network can begin from: chance, its bundled weights, and earlier runs of it."""
-    earlier = [run for run in runs if run.model == network and run.step and not run.active]
+def begins(network: str, own: str, store: RunStore | None) -> list[Option]:
+    """What a training can begin from: chance, the network's bundled weights, and what earlier runs of it have learnt.
+
+    Args:
+        network: the bundled network that is trained, or that the edited one is made of.
+        own: name of the edited network; empty where no layers were edited.
+        store: the runs.
+    """
     bundled = [{"value": network, "label": "The bundled weights"}] if network in BUNDLED else []
-    return [
-        {"value": FRESH, "label": "Fresh weights"},
-        *bundled,
-        *({"value": f"{SOURCE}{run.id}", "label": f"Run: {run.title}"} for run in earlier),
+    earlier = [
+        {"value": f"{SOURCE}{id}", "label": f"Run: {title}"}
+        for id, title in (store.learnt().items() if store else ())
+        if _trains(store, id) in (network, own)
     ]
+    return [{"value": FRESH, "label": "Fresh weights"}, *bundled, *earlier]
+
+
+def _trains(store: RunStore | None, id: str) -> str | None:
+    """The name of a run's network; None where it has just been deleted."""
+    try:
+        return store.architecture(id).name if store else None
+    except RunError:
+        return None
 
 
 def filled(recipe: Recipe) -> dict[str, Any]:

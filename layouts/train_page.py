@@ -27,6 +27,7 @@ def train_page(services: Services) -> Any:
     return dmc.MantineProvider(
         [
             dcc.Store(id=ids.STARTED),
+            dcc.Store(id=ids.LEARNT),
             dcc.Store(id=ids.field("architecture")),
             dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
             html.Button("Skip to the runs", className="skip-link", id="skip-link"),
@@ -61,11 +62,10 @@ def _header() -> Any:
 
 def _form(services: Services) -> Any:
     values = defaults(services)
-    runs = services.store.runs() if services.store else []
     return html.Section(
         [
             html.H2("Start a training"),
-            _group("What", _what(services, values, begins(values["network"], runs))),
+            _group("What", _what(services, values, begins(values["network"], "", services.store))),
             _group("From which images", _data(services, values)),
             _group("How", _how(values)),
             html.Details(

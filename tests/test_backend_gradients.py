@@ -51,6 +51,19 @@ def test_gradients_in_every_layer_are_the_slopes_of_the_target(
             assert found == pytest.approx(wanted, rel=2e-3, abs=2e-4), (info.name, target)
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_activation_and_gradient_are_those_of_two_passes(backend: Backend, reference: ModuleType, images: int) -> None:
+    network = reference.NETWORKS["branches"]
+    model = backend.build(network, reference.random_weights(network))
+    given, edits = reference.random_images(network)[:images], [Edit(network.infos[1].name, 0, 0.5)]
+    for info in model.layers:
+        activation, gradient = model.activation_and_gradient(given, 1, info.name, edits)
+        np.testing.assert_allclose(activation, model.trace(given, [info.name], edits)[info.name], atol=1e-5)
+        np.testing.assert_allclose(gradient, model.gradients(given, 1, [info.name], edits)[info.name], atol=1e-5)
+        assert not activation.flags.writeable
+        assert not gradient.flags.writeable
+
+
 def _unit(activation: Any, position: tuple[int, int] | None) -> Any:
     """Unit 0 of an activation for each image: averaged over its positions, or at one of them."""
     if activation.ndim == 2:

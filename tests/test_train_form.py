@@ -4,25 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from layerscope.layouts.services import Services
 from layerscope.layouts.train_form import RECIPES, begins, config_of, defaults, filled, preset_of, sources, with_epochs
 from layerscope.models.bundled import BUNDLED
-from layerscope.models.run import Run
-from layerscope.training.config import RunError, check
+from layerscope.training.config import RunConfig, RunError, check
+from layerscope.training.folder import Status
 from layerscope.training.recipes import FAST
+from layerscope.training.runs import RunStore
 
 
 @pytest.fixture
 def services(data_dir: Path) -> Services:
     return Services(model="cnn-compact", backend="pytorch", data=data_dir)
-
-
-def run(**values: Any) -> Run:
-    curve = np.ones(3, np.float32)
-    given = {"id": "a", "title": "Mine", "model": "cnn", "backend": "keras", "status": "done", "step": 3, **values}
-    return Run(steps=np.arange(1, 4), losses=curve, accuracies=curve, **given)
 
 
 def test_the_form_as_it_comes_asks_for_a_run_that_can_begin(services: Services, data_dir: Path) -> None:
@@ -81,10 +75,22 @@ def test_an_empty_batch_is_all_images_at_once(services: Services) -> None:
     assert config_of({**defaults(services), "batch": ""}, services).recipe.batch is None
 
 
-def test_a_run_begins_from_chance_from_bundled_weights_or_from_an_earlier_run_of_its_network() -> None:
-    runs = [run(), run(id="b", model="dense"), run(id="c", status="training"), run(id="d", step=0)]
-    assert [option["value"] for option in begins("cnn", runs)] == ["fresh", "cnn", "run:a"]
-    assert begins("cnn", runs)[2]["label"] == "Run: Mine"
+def test_a_run_begins_from_chance_from_bundled_weights_or_from_an_earlier_run_of_its_network(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+
+    def made(title: str, network: str, state: str, step: int) -> str:
+        id = store.create(RunConfig(model=network, backend="pytorch", recipe=FAST["cnn"], title=title))
+        with store.folder(id).held():
+            store.folder(id).write_status(Status(state=state, step=step, steps=9))
+        return id
+
+    mine = made("Mine", "cnn", "done", 9)
+    for network, state, step in (("dense", "done", 9), ("cnn", "queued", 0), ("cnn", "failed", 0)):
+        made("Other", network, state, step)
+    wanted = [("fresh", "Fresh weights"), ("cnn", "The bundled weights"), (f"run:{mine}", "Run: Mine")]
+    assert [(option["value"], option["label"]) for option in begins("cnn", "", store)] == wanted
+    assert len(begins("dense", "cnn", store)) == 4
+    assert len(begins("cnn-compact", "", None)) == 2
 
 
 def test_data_that_is_missing_is_offered_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

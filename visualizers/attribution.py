@@ -189,12 +189,11 @@ def grad_cam(question: Question, layer: str, plus_plus: bool = False, signed: bo
         plus_plus: weigh positions by higher derivatives too.
         signed: keep what speaks against the class, which both papers cut away.
     """
-    images = question.image[None]
-    activation = question.model.trace(images, [layer], question.edits)[layer][0]
-    slopes = question.gradients(images, layer)[0]
+    found = question.model.activation_and_gradient(question.image[None], question.target, layer, question.edits)
+    activation, slopes = (part[0] for part in found)
     weights = _weights_plus_plus(activation, slopes) if plus_plus else slopes.mean(axis=(0, 1))
-    found: Array = activation @ weights
-    return found if signed else np.maximum(found, 0)
+    seen: Array = activation @ weights
+    return seen if signed else np.maximum(seen, 0)
 
 
 def _weights_plus_plus(activation: Array, slopes: Array) -> Array:

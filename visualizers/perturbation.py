@@ -74,7 +74,7 @@ def occlusion(question: Question, start: Array, window: int, stride: int) -> Ite
         some = changing[first : first + size]
         for fall, square in zip(score - question.scores(_covered(image, start, some)), some, strict=True):
             total[square] += fall
-        mean: Array = np.divide(total, np.maximum(covered, 1), dtype=np.float32)
+        mean: Array = np.divide(total, np.maximum(covered, 1))
         yield Progress(mean, min(1.0, (first + size) / len(changing)))
     if not changing:
         yield Progress(total, 1.0)

@@ -6,7 +6,7 @@
   const ACTIVE = 1000, IDLE = 5000, AFTER_FAULT = 3000;
   const rows = new Map();
   const chosen = { run: null, compare: [] };
-  let order = [], curvesKey = null, timer = null, asking = null, again = false;
+  let order = [], curvesKey = null, learnt = "", timer = null, asking = null, again = false;
   const find = (selector) => document.querySelector(selector);
   const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, act, find }));
 
@@ -57,6 +57,8 @@
     order = told.runs.map((row) => row.id);
     const there = new Set(order);
     for (const id of [...rows.keys()]) if (!there.has(id)) rows.delete(id);
+    const found = order.filter((id) => rows.get(id).can.includes("look")).map((id) => id + rows.get(id).title).join();
+    if (found !== learnt) window.dash_clientside.set_props("learnt", { data: (learnt = found) });
     if (!there.has(chosen.run)) choose({ run: order[0] || null, compare: [] });
     page.showList();
     page.showRun();
@@ -124,7 +126,8 @@
 
   window.addEventListener("click", (event) => { if (event.target.closest && event.target.closest(".skip-link")) find(".runs").focus(); });
   window.addEventListener("DOMContentLoaded", function begin() {
-    if (!find(".run-list") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
+    if (!find(".train-page") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
+    if (!find(".run-list")) return; // nothing can be trained here
     read();
     refresh();
   });

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-POINTS = "() => document.querySelector('#curves .js-plotly-plot')?._fullData?.[0]?.x?.length ?? 0"
+PLOT = "document.querySelector('#curves .js-plotly-plot')"
+POINTS = f"() => {PLOT}?._fullData?.[0]?.x?.length ?? 0"
 REMOVE_ALL = """async () => {
     const headers = { "Content-Type": "application/json" };
     const send = async (path) => (await fetch("/train/" + path, { method: "POST", headers, body: "{}" })).json();
@@ -73,6 +74,16 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     slider.press("Home")
     expect(page.locator(".snapshot-words")).to_have_text("before the first step")
 
+    fill(page, title="Second")
+    page.click("#start")
+    expect(page.locator(".run-header h2")).to_have_text("Second")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(STATE)).to_have_text("Stopped", timeout=30_000)
+    page.get_by_role("button", name="My first", exact=True).click()
+    page.get_by_label("Compare Second").check()
+    page.wait_for_function(f"{PLOT}?._fullData?.length === 12")
+    assert "compare=" in page.url
+
     href = page.get_by_role("link", name="Look at it").get_attribute("href")
     assert href
     link = {key: values[0] for key, values in parse_qs(urlsplit(href).fragment).items()}
@@ -89,6 +100,17 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     fill(page, epochs="50", title="Long")
     page.click("#field-network")
     page.get_by_role("option", name="Dense net, one hidden layer").click()
+    expect(page.locator("#network-words")).to_have_text("6 layers, 407,050 parameters, 28×28 pixels")
+    page.get_by_role("button", name="Edit layers…").click()
+    units = page.get_by_label("Units").first
+    units.fill("0")
+    expect(page.locator(".is-impossible")).to_contain_text("units")
+    expect(page.get_by_role("button", name="Use this network")).to_be_disabled()
+    units.fill("16")
+    expect(page.locator(".is-impossible")).to_have_count(0)
+    page.get_by_role("button", name="Use this network").click()
+    expect(page.locator("#network-words")).to_have_text("Edited: 6 layers, 12,730 parameters, 28×28 pixels")
+
     page.click("#start")
     page.wait_for_function(f"({POINTS})() >= 2", timeout=30_000)
     page.get_by_role("button", name="Stop", exact=True).click()
