@@ -157,7 +157,7 @@ def test_a_map_says_how_far_to_trust_it_when_the_pen_rests(
     expect(line).to_have_text(first)
 
 
-def test_what_checks_a_map_makes_way_for_the_pen_and_begins_again(dashboard: Dashboard) -> None:
+def test_what_checks_a_map_makes_way_for_the_pen(dashboard: Dashboard) -> None:
     panel = {"visualizer": "occlusion", "settings": {"method": "RISE", "masks": 4000}}
     dashboard.visit(panels=json.dumps([panel]), sample="7.0", model="cnn-batchnorm")
     view, page = dashboard.panels("occlusion"), dashboard.page
