@@ -125,7 +125,7 @@ def _store(panels: Sequence[Panel]) -> dict[str, Any]:
 
 def _followed(address: str, stores: dict[str, Any], panel: str) -> bool:
     """Runs one panel's job to its end; whether it gave a figure."""
-    job = _asked(address, "job", {"run": {"panel": panel}, **stores}, "run")["response"]["job"]["data"]
+    job = _asked(address, "job", {"run": {"panels": [panel]}, **stores}, "run")["response"]["job"]["data"][0]
     while job["status"] in ("waiting", "running"):
         time.sleep(0.02)
         job = _fetched(f"{address}jobs/{job['id']}?have={job['frames']}")

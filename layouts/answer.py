@@ -23,7 +23,7 @@ from ..visualizers.contract import Need, Pass, Subject
 from ..visualizers.controls import SettingError
 from .arrangements import first_with_weights
 from .beside import Found, with_beside
-from .panels import digest, panel_part, start_job
+from .panels import aside_of, digest, panel_part, start_job
 from .pictures import Source, prepared
 from .services import Services
 from .state import NOTHING_BESIDE, Beside, EditData, Panel, Selected
@@ -64,16 +64,28 @@ def answer(services: Services, request: Request) -> Data:
         }
 
 
-def run(services: Services, request: Request, panel: str) -> Data:
-    """Begins what one panel shows on request, and says how it stands; a fault is the message of a failed job."""
-    asked = next(each for each in request.panels if each.id == panel)
+def run(services: Services, request: Request, name: str) -> Data:
+    """Begins what one panel shows on request, and says how it stands; a fault is the message of a failed job.
+
+    Args:
+        services: what the server has.
+        request: what the page shows.
+        name: of the panel, or `aside_of` it for the words beside its figure.
+    """
+    asked = next((each for each in request.panels if name in (each.id, aside_of(each.id))), None)
+    if asked is None:
+        return _not_begun(name, "This panel is gone.")
     try:
         model, ready = _opened(services, request)
         found = _found(services, request, model, ready)
-        return start_job(services, asked, found, _image_key(found.subject)).data
+        return start_job(services, asked, found, _image_key(found.subject), name != asked.id).data
     except (BackendError, DatasetError, InkError, SettingError, LookupError) as error:
         log.warning("Panel %s cannot run: %s", asked.visualizer, error)
-        return {"id": None, "panel": panel, "status": "failed", "message": str(error), "frames": 0, "share": 0}
+        return _not_begun(name, str(error))
+
+
+def _not_begun(name: str, message: str) -> Data:
+    return {"id": None, "panel": name, "status": "failed", "message": message, "frames": 0, "share": 0}
 
 
 def _opened(services: Services, request: Request) -> tuple[Model, Prepared]:

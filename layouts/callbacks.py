@@ -71,7 +71,8 @@ def _register_answer(app: Dash, services: Services) -> None:
     def ran(asked: Any, ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any) -> Any:
         if not (asked and subject and panels and ink):
             raise PreventUpdate
-        return run(services, _request(ink, subject, selection, edits, beside, panels, {}), asked["panel"])
+        request = _request(ink, subject, selection, edits, beside, panels, {})
+        return [run(services, request, name) for name in asked["panels"]]
 
 
 def _request(ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any, shown: Any) -> Request:

@@ -35,11 +35,12 @@ class Job:
     """One run of one visualizer.
 
     Attributes:
-        panel: whose it is; a panel has one job at a time.
+        panel: whose it is; a panel has one job at a time, and one more beside it for its aside.
         key: what is computed, so that the same need not be computed twice.
         status: how it stands; one that is to go on is `waiting` too, until there is a place.
         share: how much is done, in [0, 1].
         figure: the last one, as plain data.
+        words: the last ones of an aside.
         frames: how many figures there have been.
         message: what went wrong.
         seconds: how long it has run, without the stretch that it is running now.
@@ -55,6 +56,7 @@ class Job:
     status: Status = "waiting"
     share: float = 0.0
     figure: dict[str, Any] | None = None
+    words: str = ""
     frames: int = 0
     message: str = ""
     seconds: float = 0.0
@@ -94,7 +96,7 @@ class Job:
         return {
             "id": self.id, "panel": self.panel, "key": self.key, "share": self.share, "seconds": took, "left": left,
             "status": "pausing" if status == "running" and not self.going.is_set() else status,
-            "frames": self.frames, "message": self.message,
+            "frames": self.frames, "message": self.message, "words": self.words,
         }  # fmt: skip
 
     def become(self, status: Status, message: str = "") -> None:
@@ -107,7 +109,7 @@ class Job:
 class Jobs:
     """All jobs of one server: a few at once, results kept by content."""
 
-    def __init__(self, at_once: int = AT_ONCE, kept: int = 32) -> None:
+    def __init__(self, at_once: int = AT_ONCE, kept: int = 64) -> None:
         self._places = threading.Semaphore(at_once)
         self._jobs: LRUCache[str, Job] = LRUCache(64)
         self._results: LRUCache[str, Job] = LRUCache(kept)
@@ -124,7 +126,8 @@ class Jobs:
             if other.panel == panel or other.unwatched:
                 self.stop(other)
         if known:
-            job.figure, job.frames, job.share, job.seconds, job.status = known.figure, 1, 1.0, known.seconds, "done"
+            job.figure, job.frames, job.words = known.figure, int(known.figure is not None), known.words
+            job.share, job.seconds, job.status = 1.0, known.seconds, "done"
         else:
             threading.Thread(target=self._run, args=(job, draw), daemon=True, name=f"job {job.id}").start()
         return job
@@ -234,6 +237,7 @@ class Jobs:
         if frame.figure is not None:
             job.figure = checked_figure(frame.figure)
             job.frames += 1
+        job.words = frame.words or job.words
         job.share = min(1.0, max(0.0, frame.share))
 
     def _finish(self, job: Job, status: Status, message: str) -> None:
@@ -243,6 +247,6 @@ class Jobs:
             job.become(status, message)
             if status == "done":
                 job.share = 1.0
-        if status == "done" and job.figure is not None:
+        if status == "done" and (job.figure is not None or job.words):
             with self._lock:
                 self._results[job.key] = job

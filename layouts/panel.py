@@ -35,9 +35,15 @@ def panel_component(panel: Panel, visualizer: Visualizer, layers: Sequence[Layer
             *picker,
             html.Div([graph, html.Div(className="panel-message", role="status")], className="panel-body"),
             html.Div([html.Div(className="panel-legend"), html.Div(className="panel-cost")], className="panel-footer"),
+            *([html.Div(className="panel-aside", role="status")] if visualizer.aside else []),
         ],
         className="panel panel-wide" if visualizer.wide else "panel",
-        **{"data-panel": panel.id, "data-visualizer": panel.visualizer, "aria-label": visualizer.title},
+        **{
+            "data-panel": panel.id,
+            "data-visualizer": panel.visualizer,
+            "aria-label": visualizer.title,
+            "data-at-rest": "yes" if visualizer.at_rest else "no",
+        },
     )
 
 

@@ -32,8 +32,8 @@ def panel_part(services: Services, panel: Panel, found: Found, image_key: str, s
     return {"key": part["key"]} if shown.get(panel.id) == part["key"] else part
 
 
-def start_job(services: Services, panel: Panel, found: Found, image_key: str) -> Job:
-    """Begins what a panel shows on request.
+def start_job(services: Services, panel: Panel, found: Found, image_key: str, aside: bool = False) -> Job:
+    """Begins what a panel shows on request, or the words beside its figure.
 
     Raises:
         SettingError: a setting that cannot be.
@@ -45,7 +45,17 @@ def start_job(services: Services, panel: Panel, found: Found, image_key: str) ->
         raise LookupError(reason)
     settings = build_settings(visualizer.settings, panel.settings)
     key = _key(visualizer, panel, subject, image_key)
-    return services.jobs.start(panel.id, key, lambda: visualizer.draw(subject, settings))
+    if not aside:
+        return services.jobs.start(panel.id, key, lambda: visualizer.draw(subject, settings))
+    beside = visualizer.aside
+    if beside is None:
+        raise LookupError(f"{visualizer.title} has nothing to say beside its figure.")
+    return services.jobs.start(aside_of(panel.id), aside_of(key), lambda: beside(subject, settings))
+
+
+def aside_of(name: str) -> str:
+    """What the job of an aside is called, beside that of its panel; its key likewise."""
+    return f"{name} aside"
 
 
 def placed(figure: Data) -> Data:
@@ -158,8 +168,9 @@ def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
     """Everything that decides about a figure, but the image."""
     module = visualizer.draw.__module__  # another one when a plugin's file changes
     parts: list[Any] = [visualizer.name, module, sorted(panel.settings.items())]
-    parts += [subject.model.backend, subject.model.version, subject.layer and subject.layer.name]
-    parts += [subject.unit, subject.position, subject.edits]
+    parts += [subject.model.backend, subject.model.version, subject.edits]
+    if Need.LAYER in visualizer.needs or not visualizer.on_request:  # what takes its time is not for a mark only
+        parts += [subject.layer and subject.layer.name, subject.unit, subject.position]
     if Need.TARGET in visualizer.needs:
         parts.append(subject.target)
     if Need.DATASET in visualizer.needs and subject.dataset:

@@ -83,6 +83,8 @@ def _needs(view: Visualizer) -> Iterator[str]:
 
 
 def _when(view: Visualizer) -> str:
+    if view.at_rest:
+        return "by itself when the pen rests, frame by frame, and it can be paused and stopped"
     if view.on_request:
         return "on request: frame by frame, and it can be paused and stopped"
     return (

@@ -91,8 +91,9 @@ def _taken(browser: Browser, address: str, view: Visualizer) -> bytes:
     panel = page.locator(".panel")
     if Need.RUN in view.needs:
         panel.locator(".panel-message .text-button").click(timeout=60_000)  # it offers the latest
-    if view.on_request:
+    if view.on_request and not view.at_rest:
         panel.get_by_role("button", name="Run", exact=True).click(timeout=60_000)
+    if view.on_request:
         page.wait_for_function(f"() => ({TOOK})", timeout=120_000)
     page.wait_for_selector(".panel.has-figure", timeout=60_000)
     _settle(page)

@@ -331,6 +331,36 @@ def test_a_view_that_takes_its_time_waits_to_be_asked(ask: Ask, services: Servic
     assert "on_request" in ask(DRAWN, panel, edits=[("conv1", 0, 0.0)])["panels"]["a"]
 
 
+def test_words_beside_a_figure_are_a_job_of_their_own(ask: Ask, services: Services) -> None:
+    panel = Panel("a", "gradient_map")
+    key = ask(DRAWN, panel)["panels"]["a"]["key"]
+    request = Request(
+        model="cnn-compact", backend="pytorch", source=DRAWN, steps=Steps(), selected=Selected(), panels=[panel, MAPS],
+        shown={},
+    )  # fmt: skip
+    job = services.jobs.job(run(services, request, "a aside")["id"])
+    assert job
+    assert (job.panel, job.key) == ("a aside", f"{key} aside")
+    end = time.monotonic() + 30
+    while not job.over:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert "deletion" in job.data["words"]
+    assert "figure" in ask(DRAWN, panel)["panels"]["a"], "the words are not taken for a figure"
+    assert run(services, request, f"{MAPS.id} aside")["message"] == "Feature maps has nothing to say beside its figure."
+    assert run(services, request, "c aside")["message"] == "This panel is gone."
+
+
+def test_a_selection_that_a_slow_view_does_not_ask_for_does_not_begin_it_again(ask: Ask) -> None:
+    def keys(selected: Selected) -> list[str]:
+        panels = Panel("a", "accuracy"), Panel("b", "feature_visualisation")
+        return [ask(DRAWN, panel, selected=selected)["panels"][panel.id]["key"] for panel in panels]
+
+    one, other = keys(Selected("conv1", 1)), keys(Selected("conv1", 2))
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+
+
 SECOND = Beside(Source(sample=(1, 3)))
 
 

@@ -630,6 +630,86 @@ def test_a_model_that_cannot_forget_says_why_and_is_tested_otherwise(
     assert "<b>…</b>" not in "".join(figure["data"][-1]["text"])
 
 
+# The same in one line, beside the map
+
+
+def trust_words(name: str, subject: Subject, **settings: Any) -> list[str]:
+    entry = registered()[name]
+    assert entry.aside
+    frames = list(entry.aside(subject, build_settings(entry.settings, settings)))
+    assert [frame.share for frame in frames] == sorted(frame.share for frame in frames)
+    assert frames[-1].share == 1
+    assert frames[0].words == "checking how far to trust it…"
+    return frames[-1].words.split("\n")
+
+
+CAM = {"method": "Grad-CAM++", "against": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "shown"),
+    [
+        (
+            "gradient_map",
+            {"method": "SmoothGrad", "noise": 0.3},
+            lambda each: smooth_gradient(each, 0.3, 16).sum(axis=2),
+        ),
+        ("grad_cam", CAM, lambda each: resized(grad_cam(each, "conv2_relu", True, True), 28, 28)),
+        (
+            "occlusion",
+            {"window": 9, "stride": 3},
+            lambda each: last(occlusion(each, baseline(each.image, "black"), 9, 3)),
+        ),
+    ],
+    ids=["gradient", "Grad-CAM++", "occlusion"],
+)
+def test_the_trust_line_tests_the_map_that_is_shown(
+    backend: Backend, digits: np.ndarray, name: str, settings: dict[str, Any], shown: Callable[[Question], np.ndarray]
+) -> None:
+    model, edits = compact(backend), (Edit("conv1", 2),)
+    question = Question(model, digits[0], 7, edits)
+    subject = Subject(model, Pass(model, digits[0], edits), target=7).at("conv2_relu")
+    words = trust_words(name, subject, **settings)
+    true, start = shown(question), baseline(question.image, "black")
+    areas = [curve(question, true, start, 28).area for curve in (deletion, insertion)]
+    orders = np.random.default_rng(0).random((5, *digits[0].shape[:2]), np.float32)
+    random = [np.mean([curve(question, each, start, 28).area for each in orders]) for curve in (deletion, insertion)]
+    own = settings.get("method", "occlusion").removesuffix("++")
+    others = [each for each in METHODS if each not in (own, "RISE")]
+    agreements = [agreement(true, last(attributions(question, each, "black"))) for each in others]
+    forgotten = likeness(true, shown(list(forgetting(question))[-1]))
+    good = areas[0] < random[0] and areas[1] > random[1] and forgotten < 0.4
+    assert words[0].replace("−", "-") == (
+        f"{'✓ trust: good' if good else '✗ trust: doubtful'} · deletion {areas[0]:.2f} (random {random[0]:.2f}) · "
+        f"insertion {areas[1]:.2f} (random {random[1]:.2f}) · agreement {np.mean(agreements):.2f} · "
+        f"random weights {forgotten:.2f}"
+    )
+    assert any(line.startswith("Doubtful:") for line in words) != good
+
+
+def test_the_trust_line_doubts_a_map_that_does_not_depend_on_what_was_learnt(backend: Backend) -> None:
+    image = np.linspace(0.1, 1, 16, dtype=np.float32).reshape(4, 4, 1)
+    model = linear(backend, (4, 4, 1), np.full((16, 2), 0.5), np.zeros(2))
+    words = trust_words("gradient_map", Subject(model, Pass(model, image), target=1), method="gradient × input")
+    assert words[0].startswith("✗ trust: doubtful")
+    assert words[0].endswith("random weights 1.00")
+    assert "Doubtful: much of it stays when the network has forgotten everything." in words
+
+
+def test_the_trust_line_says_what_is_missing(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = question.model.capabilities - {Capability.OTHER_WEIGHTS, Capability.GRADIENTS}
+    monkeypatch.setattr(question.model, "capabilities", lacking)
+    subject = Subject(question.model, Pass(question.model, question.image), target=2)
+    words = trust_words("occlusion", subject, window=1)
+    assert words[0].endswith("agreement untested · random weights untested")
+    assert words[0].startswith("– trust: partly tested") or "Doubtful" in words[1]
+    assert words[-2].endswith("the network has no gradients to compare with.")
+    assert words[-1].endswith("not tested: this network cannot be given other weights.")
+    assert trust_words("occlusion", subject, method="RISE", masks=100)[0].count("untested") == 1
+    empty = Subject(question.model, Pass(question.model, 0 * question.image), target=2)
+    assert trust_words("occlusion", empty) == ["– nothing to test: the map is the same everywhere"]
+
+
 # Guided backpropagation
 
 

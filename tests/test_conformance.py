@@ -75,6 +75,27 @@ def test_every_built_in_visualizer_passes(entry: Visualizer, backend: Backend) -
         assert each.size > 500
 
 
+ASIDE = "def aside(subject, settings):\n    {lines}\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("yield Frame(None, 0.5, 'wait…'); yield Frame(None, 1, str(subject.chosen.name))", None),
+        ("yield Frame(None, 0.5, 'wait…'); yield Frame(None, 1)", "Its aside says nothing in the end"),
+        ("yield Frame(None, 0.5, 'a'); yield Frame(None, 0.2, 'b')", "A frame's share grows from 0 to 1"),
+        ("yield Frame(bars([1]), 1, 'a')", "Its aside yields a figure"),
+        ("yield Frame(None, 1, str(subject.target))", "Its aside depends on more than it has declared"),
+        ("yield Frame(None, 1, str(subject.dataset.title))", "Its aside fails with nothing but what it has declared"),
+    ],
+    ids=["good", "no words", "backwards", "a figure", "undeclared", "undeclared and missing"],
+)
+def test_an_aside_keeps_the_contract_too(suspect: Callable[[str], Visualizer], lines: str, fault: str | None) -> None:
+    code = view("return bars(subject.activation.ravel())").replace("@visualizer(", "@visualizer(aside=aside, ")
+    faults = check(suspect(ASIDE.format(lines=lines) + code), "pytorch").faults
+    assert [fault in each for each in faults] == [True] if fault else faults == ()
+
+
 STEPS = "for step in range(4):\n    yield Frame(bars(subject.activation.ravel()[: step + 1]), (step + 1) / 4)"
 CHOICE = "@dataclass(frozen=True)\nclass Settings:\n    "
 

@@ -148,6 +148,28 @@ def test_what_has_been_computed_is_there_at_once(jobs: Jobs) -> None:
     assert jobs.result("key") is job
 
 
+def test_words_are_told_as_they_come_and_kept(jobs: Jobs) -> None:
+    opened = threading.Event()
+
+    def aside() -> Iterator[Frame]:
+        yield Frame(None, 0.5, "checking")
+        while not opened.is_set():
+            time.sleep(0.001)
+        yield Frame(None, 1.0, "good\nbecause")
+
+    job = jobs.start("panel aside", "key aside", aside)
+    until(lambda: job.data["words"] == "checking")
+    assert (job.data["status"], job.data["frames"]) == ("running", 0)
+    beside = jobs.start("panel", "key", lambda: counting(1))
+    until(over(beside))
+    assert job.status == "running", "an aside and its panel do not end each other"
+    opened.set()
+    until(over(job))
+    again = jobs.start("panel aside", "key aside", lambda: counting(1))
+    for each in (job, again):
+        assert (each.status, each.data["words"], each.frames, each.figure) == ("done", "good\nbecause", 0, None)
+
+
 @pytest.mark.parametrize(
     ("frames", "words"),
     [

@@ -17,6 +17,7 @@ from layerscope.visualizers import (
     registered,
     visualizer,
 )
+from layerscope.visualizers.contract import Frame
 from layerscope.visualizers.registry import BUILT_IN, GROUP, add, collect
 from plotly.graph_objects import Figure
 
@@ -133,6 +134,27 @@ def test_a_visualizer_of_another_signature_is_refused() -> None:
 
     with pytest.raises(VisualizerError, match="'lonely' takes \\(subject: Subject, settings: Settings\\)"):
         visualizer(title="Lonely")(lonely)  # type: ignore[arg-type]
+
+
+def test_an_aside_that_takes_no_time_is_refused() -> None:
+    def said(subject: Subject, settings: NoSettings) -> list[Frame]:
+        return []
+
+    with pytest.raises(VisualizerError, match=r"The aside of visualizer 'chatty' is a generator function"):
+
+        @visualizer(title="Chatty", aside=said)
+        def chatty(subject: Subject, settings: NoSettings) -> Figure:
+            """Says much."""
+            return Figure()
+
+
+def test_a_view_that_is_drawn_at_once_does_not_wait_for_rest() -> None:
+    with pytest.raises(VisualizerError, match=r"'prompt' is drawn at once, so at_rest has no meaning"):
+
+        @visualizer(title="Prompt", at_rest=True)
+        def prompt(subject: Subject, settings: NoSettings) -> Figure:
+            """Does not wait."""
+            return Figure()
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ class AccuracySettings:
     images: Annotated[int, Range(100, 10000, 100), Help("How many labelled images to measure on.")] = 2000
 
 
-@visualizer(title="Accuracy", needs={Need.DATASET})
+@visualizer(title="Accuracy", needs={Need.DATASET}, at_rest=True)
 def accuracy(subject: Subject, settings: AccuracySettings) -> Iterator[Frame]:
     """How often the network is right about images with known answers, and what muting a unit does to that.
 
-    Blue bars are the network as it is. Mute or double a unit above and run again: orange bars show the network with
-    your change. A class whose bar falls needs that unit; if nothing falls, the other units can do without it. One unit
+    Blue bars are the network as it is. Mute or double a unit above: orange bars show the network with your change, and
+    follow it. A class whose bar falls needs that unit; if nothing falls, the other units can do without it. One unit
     rarely carries a class alone (Morcos et al. 2018, "On the importance of single directions for generalization").
 
     The accuracy of a class is the share of its images that get the highest probability for it, in [0, 1].

@@ -16,7 +16,7 @@ from ..backends.base import Edit, Model, read_only
 from .contract import Need, Pass, Subject, Visualizer
 from .controls import Control
 from .specimens import SPECIMENS, another_run, models, subjects, twin
-from .verdict import NOTHING_SET, Fault, Listening, drawn
+from .verdict import NOTHING_SET, Fault, Listening, drawn, said
 
 MOST_BYTES = 8_000_000
 """What one answer may weigh when its arrays are typed: more takes the browser seconds."""
@@ -146,6 +146,8 @@ class _Trial:
                 self._check_declared(subject)
                 self._check_followed(subject, first)
                 self._check_edits(subject)
+            if thorough and not settings:
+                self._check_aside(subject)
         except Fault as fault:
             chosen = "".join(f", {name}={value!r}" for name, value in settings.items())
             layer = f", layer {subject.layer.name}" if subject.layer else ""
@@ -250,6 +252,16 @@ class _Trial:
                 "It asks the model without the edits, so that muted units speak in it; pass them on: "
                 "edits=subject.edits."
             )
+
+    def _check_aside(self, subject: Subject) -> None:
+        """That the words beside the figure come to an end, and need and follow no more than the figure."""
+        words = said(self.entry, subject)
+        try:
+            alone = said(self.entry, _without(subject, self.undeclared))
+        except Fault as fault:
+            raise Fault(f"Its aside fails with nothing but what it has declared in its needs. ({fault})") from fault
+        if alone != words:
+            raise Fault("Its aside depends on more than it has declared: add it to its needs, or do without.")
 
 
 FIELDS: Mapping[Need, tuple[str, ...]] = {

@@ -65,10 +65,13 @@ class Frame:
     Attributes:
         figure: what can be shown so far; None leaves the last one.
         share: of the whole work, in [0, 1].
+        words: what an aside has to say so far. The first line stands in the panel, and whatever follows in its tooltip;
+            up to the first ` · ` it is coloured where it begins with ✓ or ✗.
     """
 
     figure: Figure | None
     share: float
+    words: str = ""
 
 
 Drawn: TypeAlias = Figure | Iterator[Frame]
@@ -170,6 +173,10 @@ class Subject:
         return self.activations[self.model.layers[-1].name]
 
 
+Aside: TypeAlias = Callable[[Subject, Any], Iterator[Frame]]
+"""A generator function of the same subject and settings as its visualizer; its frames hold words and no figure."""
+
+
 @dataclass(frozen=True)
 class NoSettings:
     """For a visualizer with nothing to set."""
@@ -187,6 +194,8 @@ class Visualizer:
         applies_to: which layers it can show.
         follows_pen: whether it is cheap enough to be drawn anew for every stroke.
         on_request: whether it takes its time, and so runs only when asked to; it then gives one frame after the other.
+        at_rest: whether a view on request is quick enough to begin by itself when the pen rests.
+        aside: gives words that take their time, and stand beside the figure when the pen rests.
         capabilities: what the model must offer.
         wide: whether it takes two columns of the page, and the height that its figure asks for.
         settings: the frozen dataclass of its settings.
@@ -206,6 +215,8 @@ class Visualizer:
     settings: type[Any]
     draw: Callable[[Subject, Any], Drawn]
     defined_in: str
+    at_rest: bool = False
+    aside: Aside | None = None
     controls: tuple[Control, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -265,14 +276,17 @@ def visualizer(
     follows_pen: bool = True,
     capabilities: set[Capability] | frozenset[Capability] = frozenset(),
     wide: bool = False,
+    at_rest: bool = False,
+    aside: Aside | None = None,
 ) -> Callable[[Callable[[Subject, Any], Drawn]], Visualizer]:
     """Declares a function `(subject, settings) -> Figure` as a visualizer.
 
     The type of `settings` is a frozen dataclass; each field becomes a control by its type (see `controls`). A generator
-    function that yields frames runs on request only.
+    function that yields frames runs on request only, or when the pen rests where it is declared `at_rest`.
 
     Raises:
-        VisualizerError: no docstring, another signature, or a setting that cannot become a control.
+        VisualizerError: no docstring, another signature, a setting that cannot become a control, an aside that is no
+            generator function, or `at_rest` for a view that gives its figure at once.
     """
 
     def declare(function: Callable[[Subject, Any], Drawn]) -> Visualizer:
@@ -286,6 +300,15 @@ def visualizer(
             raise VisualizerError(
                 f"Visualizer {name!r} takes (subject: Subject, settings: Settings), where Settings is a frozen "
                 f"dataclass. Received: ({', '.join(map(str, parameters))})"
+            )
+        if aside is not None and not inspect.isgeneratorfunction(aside):
+            raise VisualizerError(
+                f"The aside of visualizer {name!r} is a generator function that yields Frame(None, share, words). "
+                f"Received: {aside!r}"
+            )
+        if at_rest and not inspect.isgeneratorfunction(function):
+            raise VisualizerError(
+                f"Visualizer {name!r} is drawn at once, so at_rest has no meaning; leave it out, or yield frames."
             )
         try:
             return Visualizer(
@@ -301,6 +324,8 @@ def visualizer(
                 settings=settings,
                 draw=function,
                 defined_in=function.__module__,
+                at_rest=at_rest,
+                aside=aside,
             )
         except TypeError as error:
             raise VisualizerError(f"Visualizer {name!r}: {error}") from error

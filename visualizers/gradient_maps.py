@@ -1,5 +1,6 @@
 """Which pixels speak for a class, from gradients in the image."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -20,9 +21,11 @@ from .attribution import (
     smooth_gradient,
     why_not_guided,
 )
-from .contract import Need, Subject, visualizer
+from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .overlays import overlay
+from .perturbation import Progress
+from .trust_line import trust_line
 from .words import joined, short
 
 
@@ -38,10 +41,24 @@ class GradientMapSettings:
     samples: Annotated[int, Range(1, 64), Help("SmoothGrad: noisy copies of the image.")] = 16
 
 
+def trusted(subject: Subject, settings: GradientMapSettings) -> Iterator[Frame]:
+    """How far to trust the map, beside it."""
+    question = question_of(subject)
+    if settings.method == "guided backpropagation" and (reason := why_not_guided(question.model)):
+        yield Frame(None, 1.0, f"– nothing to test: {reason}")
+        return
+
+    def asked(each: Question) -> Iterator[Progress]:
+        yield Progress(_explained(each, settings)[0].sum(axis=2), 1.0)
+
+    yield from trust_line(question, settings.method, settings.baseline, asked)
+
+
 @visualizer(
     title="Gradient map",
     needs={Need.IMAGE, Need.TARGET},
     capabilities={Capability.GRADIENTS, Capability.LOGITS},
+    aside=trusted,
 )
 def gradient_map(subject: Subject, settings: GradientMapSettings) -> Figure:
     """Red pixels speak for the class and blue ones against it; the dark line is the outline of what you drew.
@@ -52,8 +69,8 @@ def gradient_map(subject: Subject, settings: GradientMapSettings) -> Figure:
     score; the line below says how nearly they do, and more steps close the gap. **SmoothGrad** averages the gradient
     over noisy copies, because it changes wildly from one image to the next. **Guided backpropagation** follows at each
     relu only what pushes upwards, which gives sharp maps for every class alike: they show edges that the network
-    sees, and say little about the class. Where the five disagree, believe none of them blindly: "How far to trust it"
-    measures that.
+    sees, and say little about the class. Where the five disagree, believe none of them blindly: the line below the map
+    says what "How far to trust it" finds of this very map.
 
     The map has shape (height, width), summed over the channels of the image; the score is the class's logit. Simonyan
     et al. 2014; Shrikumar et al. 2016; Sundararajan et al. 2017; Smilkov et al. 2017; Springenberg et al. 2015.

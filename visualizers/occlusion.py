@@ -10,6 +10,7 @@ from .attribution import Fill, Question, baseline, question_of
 from .contract import Frame, Need, Subject, visualizer
 from .controls import Help, Range
 from .overlays import overlay
+from .trust_line import trust_line
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,18 @@ class OcclusionSettings:
     fill: Annotated[Fill, Help("What covers the image.")] = "black"
 
 
+def trusted(subject: Subject, settings: OcclusionSettings) -> Iterator[Frame]:
+    """How far to trust the map, beside it."""
+    yield from trust_line(
+        question_of(subject), settings.method, settings.fill, lambda question: _progress(question, settings)
+    )
+
+
 @visualizer(
     title="Occlusion",
     needs={Need.IMAGE, Need.TARGET},
     capabilities={Capability.LOGITS},
+    aside=trusted,
 )
 def occlusion(subject: Subject, settings: OcclusionSettings) -> Iterator[Frame]:
     """Red parts are those the class is lost without: each is covered in turn, and the network has to answer again.
@@ -36,6 +45,7 @@ def occlusion(subject: Subject, settings: OcclusionSettings) -> Iterator[Frame]:
     **Occlusion** moves a covering square over the image and notes how much the score of the class falls; blue means
     that it rises. **RISE** shows the image through many random masks and asks which pixels were visible when the score
     was high. Cover with what means "nothing": black for a white digit on black. A larger square finds larger parts.
+    The line below the map says what "How far to trust it" finds of this very map.
 
     The map has shape (height, width); the score is the class's logit. Zeiler and Fergus 2014; Petsiuk et al. 2018.
     """

@@ -54,6 +54,10 @@ def trust(subject: Subject, settings: TrustSettings) -> Iterator[Frame]:
     explains nothing, however sharp it looks. **Agreement** compares the order of pixels with that of other methods: 1
     is the same order, 0 none. Methods that agree can still be wrong together.
 
+    Beside a map the same is said in one line, with a verdict: **good** where deletion lies below that of a random
+    order, insertion above it, and the likeness with shuffled weights below 0.4; **doubtful** where one of these fails;
+    **partly tested** where none fails, but the network cannot be given other weights.
+
     Curves have shape (portions + 1,). Areas: Petsiuk et al. 2018, from a plain image instead of a blurred one.
     Agreement and likeness: Spearman's rank correlation of absolute values, as in Adebayo et al. 2018, "Sanity Checks
     for Saliency Maps"; the likeness leaves out pixels of which neither map says anything, such as an empty background.

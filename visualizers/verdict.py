@@ -73,31 +73,63 @@ def drawn(entry: Visualizer, subject: Subject, settings: Mapping[str, Any] = NOT
     return _valid(figure)
 
 
+def said(entry: Visualizer, subject: Subject) -> str:
+    """What the aside of a visualizer says in the end, with default settings; nothing where it has none.
+
+    Raises:
+        Fault: it fails, or says nothing, or changes what it was given.
+    """
+    if entry.aside is None:
+        return ""
+    before, words = _fingerprint(subject), ""
+    try:
+        for frame in _frames(entry.aside(subject, build_settings(entry.settings, NOTHING_SET))):
+            words = frame.words
+            if frame.figure is not None:
+                raise Fault("Its aside yields a figure; an aside yields Frame(None, share, words).")
+    except Fault:
+        raise
+    except Exception as error:
+        raise _failed(error, entry, NOTHING_SET) from error
+    if _fingerprint(subject) != before:
+        raise Fault("Its aside changes the arrays that it is given; work on a copy: array.copy().")
+    if not words.strip():
+        raise Fault("Its aside says nothing in the end; the last frame should hold words.")
+    return words
+
+
 def _figure(drawn: object, patience: float) -> Figure:
     """What was returned, or the last of what was yielded."""
     if isinstance(drawn, Figure):
         return drawn
     if not isinstance(drawn, Iterator):
         raise Fault(f"It returns {_article(drawn)}; return a plotly Figure, or yield Frame(figure, share).")
-    last, share, start = None, 0.0, time.monotonic()
-    for frame in drawn:
-        if not isinstance(frame, Frame):
-            raise Fault(f"It yields {_article(frame)}; yield Frame(figure, share).")
-        if not share <= frame.share <= 1:
-            raise Fault(f"A frame's share grows from 0 to 1. Received: {frame.share:.3g} after {share:.3g}")
-        taken = time.monotonic() - start
-        if taken > LONGEST:
-            raise Fault(
-                f"After {LONGEST:.0f} s on a tiny network it has not come to an end; do less, or offer a setting."
-            )
-        last, share = frame.figure or last, frame.share
-        if last is not None and taken > patience:
+    last, start = None, time.monotonic()
+    for frame in _frames(drawn):
+        last = frame.figure or last
+        if last is not None and time.monotonic() - start > patience:
             break
     if last is None:
         raise Fault("It yields no figure; the last frame should hold one.")
     if not isinstance(last, Figure):
         raise Fault(f"The figure of a frame is {_article(last)}; it should be a plotly Figure.")
     return last
+
+
+def _frames(given: Iterator[object]) -> Iterator[Frame]:
+    """What is yielded, each checked for what every frame must be."""
+    share, start = 0.0, time.monotonic()
+    for frame in given:
+        if not isinstance(frame, Frame):
+            raise Fault(f"It yields {_article(frame)}; yield Frame(figure, share).")
+        if not share <= frame.share <= 1:
+            raise Fault(f"A frame's share grows from 0 to 1. Received: {frame.share:.3g} after {share:.3g}")
+        if time.monotonic() - start > LONGEST:
+            raise Fault(
+                f"After {LONGEST:.0f} s on a tiny network it has not come to an end; do less, or offer a setting."
+            )
+        share = frame.share
+        yield frame
 
 
 def _valid(figure: Figure) -> str:

@@ -176,6 +176,7 @@
   function strokeBegins(event) {
     if (!event.target.closest("#paper .canvas-container")) return;
     ink.drawing = true;
+    scope.jobs.interrupt();
     past.push(current);
     if (past.length > 50) past.shift();
     future = [];

@@ -244,7 +244,8 @@
     place.classList.toggle("is-withheld", part.withheld !== undefined);
     place.classList.toggle("is-on-request", !!part.on_request);
     if (part.withheld !== undefined) scope.say(place, part.withheld, scope.remedy(id, part.remedy));
-    if (part.on_request) scope.say(place, "This view takes a while, so it runs when you ask for it.", { label: "Run", act: () => scope.jobs.run(id) });
+    if (part.on_request) scope.jobs.offer(id);
+    else if (part.withheld === undefined) scope.jobs.remark(id);
     if (!scope.ink.drawing) cost(place.querySelector(".panel-cost"), part.cost || "");
     if (!part.figure) {
       place.querySelector(".panel-legend").replaceChildren();

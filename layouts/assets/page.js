@@ -76,6 +76,7 @@
   let described = [];
   clientside.writeAddress = function (subject, selection, edits, beside, panels) {
     described = [subject, selection, edits, beside || {}, panels];
+    scope.jobs.interrupt();
     scope.edits.show(edits || []);
     scope.beside.show(beside || {}, panels);
     if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {

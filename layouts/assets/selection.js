@@ -199,28 +199,120 @@
     return { label: "Choose " + wanted.layer, act: () => (follows ? scope.selection.choose(wanted) : set(own, { value: wanted.layer })) };
   };
 
-  /* Jobs: one for each panel, followed until it is over or its panel shows something else. */
+  /* Jobs: one for each panel, and one for the words beside its figure, which is called `panel aside`. Each is followed
+   * until it is over or its panel shows something else. */
+  const PAUSE = 700, ANSWERED = 5000;
   const running = new Map();
-  const section = (panel) => document.querySelector('[data-panel="' + panel + '"]');
+  const panelOf = (name) => name.split(" ")[0], isAside = (name) => name.includes(" ");
+  const section = (name) => document.querySelector('[data-panel="' + panelOf(name) + '"]');
   const tell = (id, what) => fetch("jobs/" + id + "/" + what, { method: "POST" }).catch(() => {});
   scope.jobs = {
     run(panel) {
+      due.delete(panel);
+      automatic.delete(panel);
       scope.say(section(panel), "Starting…");
-      set("run", { data: { panel, at: performance.now() } });
+      ask([panel]);
     },
     forget(panel) {
-      if (running.has(panel)) tell(running.get(panel), "stop");
-      running.delete(panel);
+      for (const name of [panel, panel + " aside"]) {
+        due.delete(name);
+        automatic.delete(name);
+        wanted.delete(name);
+        if (running.has(name)) tell(running.get(name), "stop");
+        running.delete(name);
+      }
+      say(panel, "");
+    },
+    /* A view that takes its time: it waits for a click, or for the pen to rest. */
+    offer(panel) {
+      const run = { label: "Run", act: () => scope.jobs.run(panel) }, waits = section(panel).dataset.atRest === "yes";
+      scope.say(section(panel), waits ? "This view begins when the pen rests." : "This view takes a while, so it runs when you ask for it.", run);
+      if (waits) later(panel);
+    },
+    /* Words beside a figure that has just come. */
+    remark(panel) { if (section(panel).querySelector(".panel-aside")) later(panel + " aside"); },
+    /* Whatever began by itself makes way, and begins anew when there is rest again. */
+    interrupt() {
+      for (const name of automatic) {
+        if (running.has(name)) tell(running.get(name), "stop");
+        running.delete(name);
+        wanted.delete(name);
+        if (isAside(name)) say(name, "");
+        else if (section(name)) {
+          section(name).querySelector(".panel-cost").replaceChildren();
+          if (section(name).classList.contains("is-on-request")) scope.jobs.offer(name);
+        }
+        due.add(name);
+      }
+      automatic.clear();
+      if (due.size) later();
     },
   };
-  clientside.followJob = function (job) {
-    if (!job) return;
-    const place = section(job.panel);
-    if (place && job.id === null) scope.say(place, job.message, { label: "Try again", act: () => scope.jobs.run(job.panel) });
-    if (!place || job.id === null) return;
-    running.set(job.panel, job.id);
-    follow(job.panel, job.id, 0);
+
+  /* What begins by itself: `due` waits for rest, `automatic` has begun. */
+  const due = new Set(), automatic = new Set(), wanted = new Set();
+  let resting = null, askedAt = -Infinity;
+  function later(name) {
+    if (name) due.add(name);
+    clearTimeout(resting);
+    resting = setTimeout(begin, PAUSE);
+  }
+  function begin() {
+    if (scope.ink.drawing || scope.ink.busy || document.hidden) return later();
+    const gone = [...due].filter((name) => !section(name)), seen = [...due].filter((name) => section(name) && inView(name));
+    for (const name of [...gone, ...seen]) due.delete(name);
+    for (const name of seen) automatic.add(name);
+    if (seen.length) ask(seen);
+  }
+  function inView(name) {
+    const box = section(name).getBoundingClientRect();
+    return box.bottom > 0 && box.top < window.innerHeight;
+  }
+  for (const event of ["scroll", "resize"]) window.addEventListener(event, () => { if (due.size) later(); }, { passive: true });
+
+  /* One request at a time: Dash forgets the answer to one that the next overtakes. */
+  function ask(names) {
+    for (const name of names) wanted.add(name);
+    if (!wanted.size || performance.now() - askedAt < ANSWERED) return;
+    askedAt = performance.now();
+    set("run", { data: { panels: [...wanted], at: askedAt } });
+    wanted.clear();
+  }
+  clientside.followJob = function (jobs) {
+    if (!jobs) return;
+    askedAt = -Infinity;
+    jobs.forEach(begun);
+    ask([]);
   };
+  function begun(job) {
+    const name = job.panel, place = section(name);
+    if (!place || due.has(name)) return job.id && tell(job.id, "stop"); // it has been interrupted in the meantime
+    if (job.id === null) {
+      automatic.delete(name);
+      if (isAside(name)) say(name, job.message);
+      else scope.say(place, job.message, { label: "Try again", act: () => scope.jobs.run(name) });
+      return;
+    }
+    if (isAside(name) && scope.live.panels[panelOf(name)]?.key !== panelOf(job.key)) return tell(job.id, "stop");
+    running.set(name, job.id);
+    follow(name, job.id, 0);
+  }
+
+  /* Words beside a figure: one line, coloured up to its first dot where it begins with a mark, and a tooltip. */
+  function say(name, words) {
+    const line = section(name) && section(name).querySelector(".panel-aside");
+    if (!line || line.title === words) return;
+    const [verdict, ...parts] = words.split("\n")[0].split(" · "), head = document.createElement("span");
+    head.className = { "✓": "is-good", "✗": "is-bad" }[verdict[0]] || "";
+    head.textContent = verdict;
+    line.replaceChildren(head, ...parts.map((part) => " · " + part));
+    line.title = words;
+  }
+  function remarked(name, job, over) {
+    const share = job && Math.round(100 * job.share) + " %";
+    if (!over) return say(name, (job.words || "…") + " " + share);
+    say(name, job ? (job.status === "done" ? job.words : job.message) : "");
+  }
   async function follow(panel, id, have) {
     let job = null;
     try { job = await (await fetch("jobs/" + id + "?have=" + have)).json(); } catch (error) { /* said below */ }
@@ -234,9 +326,13 @@
       scope.live.legend(place, job.figure);
     }
     const over = !job || ["done", "failed", "stopped"].includes(job.status);
-    progress(place, panel, id, job, over);
-    if (over) running.delete(panel);
-    else setTimeout(() => follow(panel, id, job.frames), job.status === "paused" ? 300 : 120);
+    if (isAside(panel)) remarked(panel, job, over);
+    else progress(place, panel, id, job, over);
+    if (over) {
+      running.delete(panel);
+      automatic.delete(panel);
+      if (!isAside(panel) && job && job.status === "done") scope.jobs.remark(panel);
+    } else setTimeout(() => follow(panel, id, job.frames), job.status === "paused" ? 300 : 120);
   }
   function progress(place, panel, id, job, over) {
     const cost = place.querySelector(".panel-cost"), again = { label: "Run again", act: () => scope.jobs.run(panel) };
@@ -256,13 +352,18 @@
     offer(cost, id, words, [...turn, "Stop"]);
     if (!job.frames) offer(place.querySelector(".panel-message"), id, words, [...turn, "Stop"]);
   }
+  /* What somebody has stopped or paused does not begin again by itself. */
+  function told(id, what) {
+    for (const [name, job] of running) if (job === id) automatic.delete(name);
+    tell(id, what);
+  }
   /* Words and what can be done. Buttons stay while they are the same, or a slow click would miss them. */
   function offer(box, id, words, acts) {
     const name = [id, ...acts].join(), had = box.contains(document.activeElement);
     if (box.dataset.offer !== name || !box.querySelector(".text-button")) {
       box.dataset.offer = name;
       const row = Object.assign(document.createElement("span"), { className: "acts" });
-      row.append(...acts.map((act) => link(act, () => tell(id, act.toLowerCase()))));
+      row.append(...acts.map((act) => link(act, () => told(id, act.toLowerCase()))));
       box.replaceChildren(document.createElement("span"), row);
       if (had) row.firstChild.focus();
     }
