@@ -54,7 +54,7 @@ SIZE = """
 COLOURS = (256, 128, 64, 32, 16)
 LARGEST = 40 * 1024
 """Bytes of a picture, which gets as many colours as fit."""
-TOOK = "document.querySelector('.panel-cost').textContent.startsWith('took')"
+TOOK = "document.querySelector('.panel-cost')?.textContent.startsWith('took')"
 
 
 def take(views: Sequence[Visualizer], folder: Path) -> None:
@@ -76,8 +76,10 @@ def _served(home: str) -> Iterator[str]:
     command = [*LAYERSCOPE, "serve", "--port", "0", "--home", home]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        yield server.stdout.readline().split(": ", 1)[1].split()[0]
-        server.terminate()
+        try:
+            yield server.stdout.readline().split(": ", 1)[1].split()[0]
+        finally:
+            server.terminate()
 
 
 def _taken(browser: Browser, address: str, view: Visualizer) -> bytes:
