@@ -108,7 +108,9 @@ def last_answer(found: Found) -> tuple[float, float]:
     answer came to the page, even where it changed nothing else.
     """
     pen = max(event["at"] for event in found["events"] if event["kind"] in {"move", "up"})
-    sent = max(event["at"] for event in found["events"] if event["kind"] == "sent")
+    asked = sorted((each for each in found["events"] if each["kind"] in {"taken", "sent"}), key=lambda each: each["at"])
+    inks = [late for early, late in pairwise(asked) if (early["kind"], late["kind"]) == ("taken", "sent")]
+    sent = inks[-1]["at"]  # what is asked for once the pen rests is no answer to it
     after = [event for event in found["events"] if event["kind"] == "painted" and event["changed"] >= sent]
     answered = min(event["shown"] for event in after if any(place.startswith("stage ") for place in event["places"]))
     return answered - pen, max(event["shown"] for event in after) - pen
