@@ -12,7 +12,7 @@ from layerscope.layouts.callbacks import register
 from layerscope.layouts.page import page
 from layerscope.layouts.routes import register_routes
 from layerscope.layouts.services import Services
-from layerscope.layouts.train_callbacks import add_train_page
+from layerscope.layouts.train.callbacks import add_train_page
 from layerscope.models.bundled import DEFAULT
 
 log = logging.getLogger(__name__)

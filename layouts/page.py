@@ -12,18 +12,13 @@ from ..drawing.strokes import BRUSH
 from ..drawing.uploads import LARGEST_FILE
 from ..visualizers.registry import problems
 from . import ids
+from .frame import THEME, header, tool_button
 from .pictures import data_url
 from .services import Services
 from .state import STEPS
 
 CANVAS_SIDE = 320
 """Pixels; fits a phone of 360. The brush is measured in shares of it."""
-
-THEME = {
-    "primaryColor": "indigo",
-    "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
-    "defaultRadius": "md",
-}
 
 STAGES = {
     "ink": ("Ink", "What you drew."),
@@ -95,47 +90,38 @@ _STORES = (
 
 
 def _header(services: Services) -> Any:
-    return html.Header(
-        [
-            html.Div(
-                [html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"
-            ),
-            html.Div(
-                [
-                    dmc.Select(
-                        id=ids.MODEL,
-                        data=[{"value": name, "label": title} for name, title in services.models.items()],
-                        value=services.model,
-                        allowDeselect=False,
-                        size="sm",
-                        **{"aria-label": "Model"},
-                    ),
-                    dmc.SegmentedControl(
-                        id=ids.BACKEND,
-                        data=[backend_option(backend) for backend in services.backends],
-                        value=services.default_backend,
-                        size="sm",
-                        **{"aria-label": "Backend"},
-                    ),
-                ],
-                className="subject-pickers",
-            ),
-            html.A("Train", href="train/", className="page-link"),
-            html.Div(
-                [
-                    html.Span(className="loading", role="status", **{"aria-live": "polite"}),
-                    tool_button("link", "Copy a link to exactly this view", ids.COPY_LINK),
-                    tool_button("scheme", "Switch between light and dark", ids.SCHEME),
-                ],
-                className="header-tools",
-            ),
-            html.Div(
-                [html.Div(backend.missing) for backend in services.backends if backend.missing],
-                id=ids.BACKEND_MISSING,
-                className="backend-missing",
-            ),
-        ],
-        className="header",
+    return header(
+        "",
+        html.Div(
+            [
+                dmc.Select(
+                    id=ids.MODEL,
+                    data=[{"value": name, "label": title} for name, title in services.models.items()],
+                    value=services.model,
+                    allowDeselect=False,
+                    size="sm",
+                    **{"aria-label": "Model"},
+                ),
+                dmc.SegmentedControl(
+                    id=ids.BACKEND,
+                    data=[backend_option(backend) for backend in services.backends],
+                    value=services.default_backend,
+                    size="sm",
+                    **{"aria-label": "Backend"},
+                ),
+            ],
+            className="subject-pickers",
+        ),
+        tools=(
+            html.Span(className="loading", role="status", **{"aria-live": "polite"}),
+            tool_button("link", "Copy a link to exactly this view", ids.COPY_LINK),
+            tool_button("scheme", "Switch between light and dark", ids.SCHEME),
+        ),
+        below=html.Div(
+            [html.Div(backend.missing) for backend in services.backends if backend.missing],
+            id=ids.BACKEND_MISSING,
+            className="backend-missing",
+        ),
     )
 
 
@@ -147,11 +133,6 @@ def backend_option(backend: Backend) -> dict[str, Any]:
         "label": f"{backend.title} (not installed)" if missing else backend.title,
         "disabled": missing,
     }
-
-
-def tool_button(name: str, label: str, id: str) -> Any:
-    """A button that shows an icon, with words for those who do not see it."""
-    return html.Button(id=id, title=label, className=f"tool-button icon icon-{name}", **{"aria-label": label})
 
 
 def _drawing() -> Any:

@@ -156,7 +156,7 @@ def test_the_wheel_holds_every_package_its_assets_and_its_weights_and_nothing_el
         held = {Path(name) for name in archive.namelist() if ".dist-info/" not in name}
     packages = {file.parent for file in files if file.name == "__init__.py" and EXAMPLE not in file.parents}
     expected = {file for file in files if file.suffix == ".py" and file.parent in packages}
-    expected |= {file for file in files if {Path("layouts/assets"), Path("layouts/train_assets")} & {*file.parents}}
+    expected |= {file for file in files if {Path("layouts/assets"), Path("layouts/train/assets")} & {*file.parents}}
     expected |= {Path("models/pretrained") / f"{name}.safetensors" for name in BUNDLED}
     assert held == {Path("layerscope") / file for file in [*expected, Path("py.typed")]}
 
@@ -176,7 +176,7 @@ def test_the_page_is_served_without_any_framework_and_says_what_to_install(
         with urlopen(f"{address}assets/ink.js") as answer:
             assert answer.read() == (ROOT / "layouts" / "assets" / "ink.js").read_bytes()
         with urlopen(f"{address}train/assets/train.js") as answer:
-            assert answer.read() == (ROOT / "layouts" / "train_assets" / "train.js").read_bytes()
+            assert answer.read() == (ROOT / "layouts" / "train" / "assets" / "train.js").read_bytes()
         with opened(f"{address}#sample=3.0") as page:
             expect(page.get_by_text("layerscope[torch]").first).to_be_visible(timeout=30_000)
             expect(page.get_by_text("layerscope[keras]").first).to_be_visible()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from layerscope.layouts.services import Services
-from layerscope.layouts.train_form import RECIPES, begins, config_of, defaults, filled, preset_of, sources, with_epochs
+from layerscope.layouts.train.form import RECIPES, begins, config_of, defaults, filled, preset_of, sources, with_epochs
 from layerscope.models.bundled import BUNDLED
 from layerscope.training.config import RunConfig, RunError, check
 from layerscope.training.folder import Status

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from layerscope.layouts.train_layers import EDITS, edited, layers_of, words_of
+from layerscope.layouts.train.layers import EDITS, edited, layers_of, words_of
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.editing import ADDABLE
 from layerscope.training.config import RunError

@@ -12,12 +12,12 @@ import plotly.graph_objects as go
 import pytest
 from dash import Dash
 from flask.testing import FlaskClient
-from layerscope.layouts import train_ids as ids
 from layerscope.layouts.services import Services
-from layerscope.layouts.train_callbacks import add_train_page
-from layerscope.layouts.train_figures import MOST_POINTS, curves, filters
-from layerscope.layouts.train_form import defaults
-from layerscope.layouts.train_rows import SPARKLINE, row_of, sparkline, thinned
+from layerscope.layouts.train import ids
+from layerscope.layouts.train.callbacks import add_train_page
+from layerscope.layouts.train.figures import MOST_POINTS, curves, filters
+from layerscope.layouts.train.form import defaults
+from layerscope.layouts.train.rows import SPARKLINE, row_of, sparkline, thinned
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.first_layer import first_layer
 from layerscope.models.run import EpochMetrics, Run

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..backends.base import Optimiser
-from ..datasets.mnist import find_mnist
-from ..datasets.pendigits import find_pendigits
-from ..models.bundled import BUNDLED
-from ..training.augmentation import Augmentation
-from ..training.config import DataChoice, RunConfig, RunError
-from ..training.recipes import FAST, ORIGINAL, Recipe
-from ..training.runs import SOURCE, RunStore
-from .services import Services
-from .train_layers import edited
+from ...backends.base import Optimiser
+from ...datasets.mnist import find_mnist
+from ...datasets.pendigits import find_pendigits
+from ...models.bundled import BUNDLED
+from ...training.augmentation import Augmentation
+from ...training.config import DataChoice, RunConfig, RunError
+from ...training.recipes import FAST, ORIGINAL, Recipe
+from ...training.runs import SOURCE, RunStore
+from ..services import Services
+from .layers import edited
 
 Values = Mapping[str, Any]
 Option = dict[str, Any]

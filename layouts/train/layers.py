@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..models.architecture import Architecture, ArchitectureError
-from ..models.bundled import BUNDLED
-from ..models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
-from ..models.editing import ADDABLE, added, changed, duplicated, moved, removed
-from ..models.fields import FIELDS, Field
-from ..training.config import RunError
-from ..visualizers.words import KINDS, shape_words
+from ...models.architecture import Architecture, ArchitectureError
+from ...models.bundled import BUNDLED
+from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
+from ...models.editing import ADDABLE, added, changed, duplicated, moved, removed
+from ...models.fields import FIELDS, Field
+from ...training.config import RunError
+from ...visualizers.words import KINDS, shape_words
 
 Sent = Mapping[str, Any]
 EDITED = "-edited"

@@ -10,19 +10,19 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, abort, request, send_file
 
-from ..datasets.base import DatasetError
-from ..datasets.samples import choose
-from ..drawing.fit import fit_images
-from ..models.first_layer import FirstLayer, first_layer
-from ..models.weights import WeightsError, load_weights
-from ..training.config import RunError
-from ..training.executor import Executor
-from .panels import digest
-from .services import Services
-from .train_figures import answers, curves, filters
-from .train_form import with_epochs
-from .train_layers import layers_of
-from .train_rows import Row, Rows
+from ...datasets.base import DatasetError
+from ...datasets.samples import choose
+from ...drawing.fit import fit_images
+from ...models.first_layer import FirstLayer, first_layer
+from ...models.weights import WeightsError, load_weights
+from ...training.config import RunError
+from ...training.executor import Executor
+from ..panels import digest
+from ..services import Services
+from .figures import answers, curves, filters
+from .form import with_epochs
+from .layers import layers_of
+from .rows import Row, Rows
 
 log = logging.getLogger(__name__)
 

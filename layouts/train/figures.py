@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from plotly.graph_objects import Figure
 
-from ..models.first_layer import FirstLayer
-from ..models.run import Run
-from ..visualizers.colours import BLUE, FAINT, GREEN, ORANGE, PURPLE, VERMILLION
-from ..visualizers.figures import bars, figure, mosaic, note_below
-from ..visualizers.words import part
-from .train_rows import thinned
+from ...models.first_layer import FirstLayer
+from ...models.run import Run
+from ...visualizers.colours import BLUE, FAINT, GREEN, ORANGE, PURPLE, VERMILLION
+from ...visualizers.figures import bars, figure, mosaic, note_below
+from ...visualizers.words import part
+from .rows import thinned
 
 Trace = dict[str, Any]
 

@@ -6,50 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
-from flask import redirect
-from flask.typing import ResponseReturnValue
 
-from ..models.bundled import BUNDLED
-from ..training.config import RunError
-from . import train_ids as ids
-from .services import Services
-from .train_form import FRESH, RECIPES, begins, config_of, filled, preset_of, presets
-from .train_layers import edited, words_of
-from .train_page import train_page
-from .train_routes import register_train_routes
+from ...models.bundled import BUNDLED
+from ...training.config import RunError
+from ..frame import add_page
+from ..services import Services
+from . import ids
+from .form import FRESH, RECIPES, begins, config_of, filled, preset_of, presets
+from .layers import edited, words_of
+from .page import train_page
+from .routes import register_train_routes
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/train"
-SHARED_STYLES = ("page.css", "icons.css")
-SHARED_SCRIPTS = ("scheme.js",)
 
 
 def add_train_page(main: Dash, services: Services) -> Dash:
     """Adds the training page to the server of the main page, at `/train/`, in the same look."""
-    app = Dash(
-        "layerscope-train",
-        server=main.server,
-        url_base_pathname=f"{PREFIX}/",
-        title="Layerscope · Train",
-        update_title=None,
-        assets_folder=str(Path(__file__).parent / "train_assets"),
-        external_stylesheets=[main.get_asset_url(name) for name in SHARED_STYLES],
-        external_scripts=[main.get_asset_url(name) for name in SHARED_SCRIPTS],
-        suppress_callback_exceptions=True,
-        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
-    )
-    app.layout = partial(train_page, services)  # whoever loads it again sees what there is to begin from by then
-    app.server.add_url_rule(PREFIX, "train", _with_slash)
+    app = add_page(main, "train", partial(train_page, services), Path(__file__).parent / "assets")
     register_train_routes(app.server, services, PREFIX)
     if services.executor:
         _register_form(app, services)
     _register_browser(app)
     return app
-
-
-def _with_slash() -> ResponseReturnValue:
-    return redirect("train/")
 
 
 def _value(kind: Any, name: str) -> Any:
@@ -114,7 +94,7 @@ def _register_form(app: Dash, services: Services) -> None:
 
 
 def _register_browser(app: Dash) -> None:
-    """What needs no server: see train_assets/."""
+    """What needs no server: see assets/."""
 
     def clientside(name: str, *arguments: Any, **options: Any) -> None:
         app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)

@@ -9,15 +9,15 @@ import orjson
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from ..backends.base import Backend
-from ..models.bundled import BUNDLED
-from ..models.run import Run
-from ..training.config import RunError
-from ..training.folder import UNEXPECTED
-from ..training.runs import SOURCE, RunStore
-from ..visualizers.words import joined
-from .panels import digest
-from .train_form import OPTIMISERS, SCHEDULES, SOURCES
+from ...backends.base import Backend
+from ...models.bundled import BUNDLED
+from ...models.run import Run
+from ...training.config import RunError
+from ...training.folder import UNEXPECTED
+from ...training.runs import SOURCE, RunStore
+from ...visualizers.words import joined
+from ..panels import digest
+from .form import OPTIMISERS, SCHEDULES, SOURCES
 
 Row = dict[str, Any]
 

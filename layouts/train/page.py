@@ -1,4 +1,4 @@
-"""The training page's frame: the form, and empty places for the runs, which `train_assets/train.js` fills.
+"""The training page's frame: the form, and empty places for the runs, which `assets/train.js` fills.
 
 It is an app of its own on the same server, so that the page one draws on gets not one component more.
 """
@@ -9,12 +9,13 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from ..models.bundled import BUNDLED
-from ..visualizers.colours import CLEAR
-from . import train_ids as ids
-from .page import THEME, backend_option, tool_button
-from .services import Services
-from .train_form import OPTIMISERS, RECIPES, SCHEDULES, begins, defaults, presets, sources
+from ...models.bundled import BUNDLED
+from ...visualizers.colours import CLEAR
+from ..frame import THEME, header, tool_button
+from ..page import backend_option
+from ..services import Services
+from . import ids
+from .form import OPTIMISERS, RECIPES, SCHEDULES, begins, defaults, presets, sources
 
 NO_HOME = "Nothing can be trained here: this server was started without a folder to keep runs in."
 
@@ -31,7 +32,7 @@ def train_page(services: Services) -> Any:
             dcc.Store(id=ids.field("architecture")),
             dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
             html.Button("Skip to the runs", className="skip-link", id="skip-link"),
-            _header(),
+            header("train", tools=(tool_button("scheme", "Switch between light and dark", ids.SCHEME),)),
             html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
             html.Main(
                 [_form(services), _runs(), _details()]
@@ -44,19 +45,6 @@ def train_page(services: Services) -> Any:
         id=ids.PROVIDER,
         theme=THEME,
         defaultColorScheme="auto",
-    )
-
-
-def _header() -> Any:
-    return html.Header(
-        [
-            html.Div(
-                [html.Span(className="logo", **{"aria-hidden": "true"}), html.H1("Layerscope")], className="brand"
-            ),
-            html.A("Look", href="../", className="page-link"),
-            html.Div([tool_button("scheme", "Switch between light and dark", ids.SCHEME)], className="header-tools"),
-        ],
-        className="header",
     )
 
 
