@@ -148,7 +148,7 @@ def untrained(tmp_path: Path) -> str:
 def test_evaluate_measures_every_set_that_is_there(run: Run, untrained: str, data_dir: Path) -> None:
     result = run("evaluate", untrained, "--data", str(data_dir), "--fail-under", "0.99")
     assert result.returncode == 1
-    assert result.stderr == ""
+    assert result.stderr.strip() == ""
     assert re.search(r"^ +MNIST test images +10,000 +\d\d?\.\d\d% +\d\d?\.\d\d% +\d\.\d{4} ", result.stdout, re.M), (
         result.stdout
     )
