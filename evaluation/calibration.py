@@ -60,8 +60,12 @@ def binned(confidence: Floats, right: Flags, bins: int) -> Bins:
 
 
 def between(confidence: Floats, low: float, high: float) -> Flags:
-    """Which answers lie in the bin from `low` to `high`: above `low`, unless that is 0, and up to `high`."""
-    return ((confidence > low) | (low <= 0)) & (confidence <= high)
+    """Which answers lie in the bin from `low` to `high`: above `low`, unless that is 0, and up to `high`.
+
+    A softmax may come to a little more than 1; that is in the last bin, too.
+    """
+    inside: Flags = ((confidence > low) | (low <= 0)) & ((confidence <= high) | (high >= 1))
+    return inside
 
 
 def expected_calibration_error(bins: Bins) -> float:
