@@ -64,7 +64,8 @@ def between(confidence: Floats, low: float, high: float) -> Flags:
 
     A softmax may come to a little more than 1; that is in the last bin, too.
     """
-    inside: Flags = ((confidence > low) | (low <= 0)) & ((confidence <= high) | (high >= 1))
+    wide = confidence.astype(np.float64)  # Otherwise the ends would be rounded to the precision of the confidence.
+    inside: Flags = ((wide > low) | (low <= 0)) & ((wide <= high) | (high >= 1))
     return inside
 
 

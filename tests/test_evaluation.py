@@ -184,6 +184,9 @@ def test_bins_hold_their_upper_end_and_the_first_also_nothing_at_all() -> None:
     assert bins.wrong.tolist() == [1, 0]
     assert between(confidence, 0, 0.5).tolist() == [True, True, False, False]
     assert between(confidence, 0.5, 1).tolist() == [False, False, True, True]
+    tenth = np.array([0.1], np.float32)  # a little more than a tenth
+    assert [int(count) for count in binned(tenth, np.array([True]), 10).count[:2]] == [0, 1]
+    assert between(tenth, 0.1, 0.2).tolist() == [True]
     assert expected_calibration_error(bins) == pytest.approx((2 * 0.25 + 2 * (1 - 0.75005)) / 4)
 
 

@@ -20,6 +20,8 @@ MOST_CLASSES = 60
 """Of a matrix; more would be smaller than anyone can point at."""
 MOST_WRITTEN = 15
 """Classes of a matrix whose cells have their numbers written in."""
+USUAL = 0.95
+"""Up to this threshold everything is to be seen of how many images are still answered; beyond, few ever are."""
 FEW = 10
 """Answers in a bin below which its share is chance."""
 
@@ -70,7 +72,7 @@ def confusion(metrics: Metrics, normalise: str = "counts") -> Figure:
         height=520,
         revision=f"confusion {len(places)}",
         margin={"l": 60, "r": 8, "t": 8, "b": 52},
-        xaxis={**axis, "title": {"text": "the model's answer", "standoff": 8}, "side": "bottom", "tickangle": "auto"},
+        xaxis={**axis, "title": {"text": "the model's answer", "standoff": 8}, "side": "bottom"},
         yaxis={
             **axis,
             "title": {"text": "what it really is", "standoff": 8},
@@ -174,20 +176,24 @@ def thresholds(metrics: Metrics) -> Figure:
         }
         for name, values, colour in lines
     ]
-    return _chart(traces, "answers from this confidence on", "%")
+    usual = found.kept[found.threshold <= USUAL].min()
+    lowest = 10 * np.floor(10 * min(np.nanmin(found.accuracy), usual))
+    return _chart(traces, "answers from this confidence on", "%", lowest=lowest, highest=100)
 
 
-def _chart(traces: Sequence[Any], below: str, beside: str, highest: float | None = None, **layout: Any) -> Figure:
-    scale = {"range": [0, highest * 1.02]} if highest else {"rangemode": "tozero"}
+def _chart(
+    traces: Sequence[Any], below: str, beside: str, lowest: float = 0, highest: float | None = None, **layout: Any
+) -> Figure:
+    scale = {"range": [lowest, highest + 0.02 * (highest - lowest)]} if highest else {"rangemode": "tozero"}
     axis = {"gridcolor": FAINT, "zeroline": False}
     return figure(
         traces,
         height=300,
         revision=f"{below} {beside}",
-        margin={"l": 48, "r": 8, "t": 30, "b": 44},
+        margin={"l": 48, "r": 18, "t": 30, "b": 44},
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        xaxis={**axis, "range": [0, 1.005], "tickformat": ".0%", "title": {"text": below, "standoff": 6}},
+        xaxis={**axis, "range": [0, 1.01], "dtick": 0.2, "tickformat": ".0%", "title": {"text": below, "standoff": 6}},
         yaxis={**axis, **scale, "title": {"text": beside, "standoff": 6}},
         **layout,
     )
