@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..backends.base import Array, Model
 from ..drawing.fit import fit_images
 
-BATCH = 500
+BATCH = 1000
 """Images that are brought to the input's size, and asked about, together."""
 
 Progress = Callable[[int, int], None]

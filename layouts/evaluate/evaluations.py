@@ -20,7 +20,7 @@ from .work import Desk, Work
 
 MOST_BYTES = 512 * 2**20
 """Of images that are kept for galleries; what is larger is kept alone."""
-FIRST, LARGEST = 100, 500
+FIRST, LARGEST = 100, 1000
 """Images of the first batch, so that there is something to see soon, and of the largest."""
 
 

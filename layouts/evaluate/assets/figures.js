@@ -14,6 +14,7 @@
     for (const [id, figure] of Object.entries(figures)) {
       // The place decides how high a figure is.
       const { height, ...layout } = figure.layout;
+      if (id === "matrix" && window.innerWidth < 560) for (const trace of figure.data) if (trace.textfont) trace.textfont.size = 8;
       window.dash_clientside.set_props(id, { figure: { ...figure, layout: { ...layout, autosize: true } } });
       listen(id);
     }
