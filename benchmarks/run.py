@@ -9,7 +9,6 @@ from typing import Any
 
 import attributions
 import cancel
-import evaluation
 import live
 import memory
 import start
@@ -25,6 +24,8 @@ from tables import (
     trace_tables,
     views_tables,
 )
+
+import evaluation
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

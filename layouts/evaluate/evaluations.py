@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NamedTuple
@@ -12,10 +13,11 @@ from ...backends.base import BackendError, Model
 from ...datasets.base import DatasetError
 from ...evaluation.evaluate import answers
 from ...evaluation.metrics import Answers, Metrics, joined, metrics_of
-from ...evaluation.nearest import Nearest, nearest
+from ...evaluation.nearest import nearest
 from ...evaluation.sets import SETS, Labelled, labelled
 from ..panels import digest
 from ..services import Services
+from .pictures import Data, neighbours
 from .work import Desk, Work
 
 MOST_BYTES = 512 * 2**20
@@ -56,20 +58,28 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Partial:
-    """An evaluation under way: the model, and the answers so far."""
+class Shown:
+    """What there is to see of an evaluation.
 
-    model: Model
-    images: Labelled
-    parts: list[Answers]
+    Attributes:
+        title: of the images.
+        notes: on them.
+        metrics: of all of them, or of those answered so far.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+    metrics: Metrics
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
-    """The images nearest to one, and where they are from."""
+class Partial:
+    """An evaluation under way; it holds no images, so that it may be kept when it has been stopped."""
 
-    images: Labelled
-    nearest: Nearest
+    title: str
+    notes: tuple[str, ...]
+    classes: tuple[str, ...]
+    parts: list[Answers]
 
 
 class Evaluations:
@@ -80,8 +90,8 @@ class Evaluations:
         self._desk = Desk()
         self._searches = Desk()
         self._found: LRUCache[str, Found] = LRUCache(MOST_BYTES, getsizeof=_size)
-        self._neighbours: LRUCache[str, Neighbours] = LRUCache(64)
-        self._sets: LRUCache[Hashable, Labelled] = LRUCache(3)
+        self._neighbours: LRUCache[str, Data] = LRUCache(64)
+        self._sets: LRUCache[Hashable, Labelled] = LRUCache(MOST_BYTES, getsizeof=lambda kept: kept.images.nbytes)
         self._lock = Lock()
 
     def found(self, id: str) -> Found | None:
@@ -94,14 +104,19 @@ class Evaluations:
         key = digest(*subject)
         return self._desk.begin(key, lambda work: self._evaluate(work, subject)) if start else self._desk.known(key)
 
-    def metrics(self, work: Work) -> tuple[Labelled, Metrics] | None:
+    def shown(self, work: Work) -> Shown | None:
         """What there is to see of it by now."""
-        if isinstance(work.result, Found):
-            return work.result.images, work.result.metrics
+        found = self.finished(work)
+        if found:
+            return Shown(found.images.title, found.images.notes, found.metrics)
         partial: Partial | None = work.partial
         if partial is None or not partial.parts:
             return None
-        return partial.images, metrics_of(joined(list(partial.parts)), partial.model.classes)
+        return Shown(partial.title, partial.notes, metrics_of(joined(list(partial.parts)), partial.classes))
+
+    def finished(self, work: Work) -> Found | None:
+        """What came of it, as long as that is kept."""
+        return self.found(work.result) if work.result else None
 
     def neighbours(self, found: Found, image: int, layer: str, start: bool) -> Work | None:
         """How the search for the nearest training images stands; `start` begins it.
@@ -115,7 +130,8 @@ class Evaluations:
             return self._searches.known(key)
         return self._searches.begin(key, lambda work: self._search(work, key, found, image, layer))
 
-    def _evaluate(self, work: Work, subject: Subject) -> Found:
+    def _evaluate(self, work: Work, subject: Subject) -> str:
+        """The id of what was found: the work itself holds no images, since there may be many works."""
         work.step(0, 0, "Opening the model…")
         model = self._services.open(subject.model, subject.backend)
         images = self._images(work, subject.data, model)
@@ -125,7 +141,8 @@ class Evaluations:
             known = self._measured(work, id, subject, model, images, known)
             with self._lock:
                 self._found[id] = known
-        return known
+        work.partial = None
+        return id
 
     def _measured(
         self, work: Work, id: str, subject: Subject, model: Model, images: Labelled, known: Found | None
@@ -133,7 +150,7 @@ class Evaluations:
         if known:  # the same weights under another name
             return Found(id, subject, known.model, images, known.answers, known.metrics, known.seconds)
         parts: list[Answers] = []
-        work.partial = Partial(model, images, parts)
+        work.partial = Partial(images.title, images.notes, model.classes, parts)
         work.step(0, len(images), "Evaluating…")
         started = time.perf_counter()
         for stretch, batch in ((slice(FIRST), FIRST), (slice(FIRST, None), LARGEST)):
@@ -149,33 +166,31 @@ class Evaluations:
     def _images(self, work: Work, name: str, model: Model, part: Any = "test") -> Labelled:
         """Images by name; a user's own are read anew, because they may have changed."""
         key = name, model.input_shape, model.classes
-        if name in SETS:
-            with self._lock:
-                if key in self._sets:
-                    return self._sets[key]
+        with self._lock:
+            known = self._sets.get(key)
+        if known:
+            return known
         work.step(0, 0, f"Reading {SETS.get(name, name)}…")
         read = labelled(
             name, self._services.data, model.input_shape, model.classes, part=part, progress=lambda *at: work.step(*at)
         )
         if name in SETS:
-            with self._lock:
+            with self._lock, suppress(ValueError):  # larger than whatever is kept
                 self._sets[key] = read
         return read
 
-    def _search(self, work: Work, key: str, found: Found, image: int, layer: str) -> Neighbours:
+    def _search(self, work: Work, key: str, found: Found, image: int, layer: str) -> Data:
         with self._lock:
             known = self._neighbours.get(key)
         if known:
             return known
         among = self._training_images(work, found)
         own = image if among.checksum == found.images.checksum else None
-        last: Nearest | None = None
         work.step(0, len(among), "Looking…")
         for last in nearest(found.model, layer, found.images.images[image], among.images, leave_out=own):
-            work.partial = Neighbours(among, last)
+            work.partial = neighbours(among, last, found.model.classes)
             work.step(last.done, len(among))
-        assert last
-        result = Neighbours(among, last)
+        result: Data = work.partial
         with self._lock:
             self._neighbours[key] = result
         return result

@@ -11,15 +11,14 @@ import orjson
 from flask import Blueprint, Flask, Response, abort, request
 
 from ...backends.base import BackendError
-from ...evaluation.metrics import Metrics
 from ...evaluation.report import QUANTITIES, as_csv, as_json, percent
-from ...evaluation.sets import SETS, Labelled, there
+from ...evaluation.sets import SETS, there
 from ...training.config import RunError
 from ...training.runs import SOURCE
 from ..panels import digest
 from ..services import Services
-from . import figures, gallery
-from .evaluations import Evaluations, Found, Partial, subject_of
+from . import figures, gallery, pictures
+from .evaluations import Evaluations, Found, Shown, subject_of
 from .work import Work
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
         """Some images as one picture: `?images=3,14,15`."""
         found = _found(evaluations, id)
         chosen = [int(text) for text in request.args.get("images", "").split(",") if text.isdecimal()]
-        return Response(gallery.sprite(found.images.images, chosen), mimetype="image/png", headers=DAY)
+        return Response(pictures.sprite(found.images.images, chosen), mimetype="image/png", headers=DAY)
 
     @routes.get("/of/<id>/<int:image>.png")
     def picture(id: str, image: int) -> Response:
@@ -91,7 +90,7 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
         images = _found(evaluations, id).images.images
         if image >= len(images):
             abort(404)
-        return Response(gallery.png(images[image]), mimetype="image/png", headers=DAY)
+        return Response(pictures.png(images[image]), mimetype="image/png", headers=DAY)
 
     @routes.get("/of/<id>/metrics.<any(json, csv):kind>")
     def metrics(id: str, kind: str) -> Response:
@@ -152,32 +151,29 @@ def state_of(evaluations: Evaluations, work: Work, sent: Mapping[str, Any]) -> d
         `status`, `message`, `done`, `total`; `id` once it is finished; and, where the page has something else, `key`
         with `numbers`, `classes`, `mistakes`, `figures` and `notes`.
     """
-    found = work.result if isinstance(work.result, Found) else None
-    partial = work.partial if isinstance(work.partial, Partial) else None
+    found = evaluations.finished(work)
+    if work.status == "done" and found is None:
+        return {"status": "none"}
     told = {**work.told, "id": found.id if found else None}
     normalise = next((each for each in figures.NORMALISATIONS if each == sent.get("normalise")), "counts")
-    count = len(found.answers) if found else sum(map(len, partial.parts)) if partial else 0
+    count = found.metrics.count if found else work.done
     key = digest(found.id if found else str(id(work)), str(count), normalise)
-    if not count or key == sent.get("have"):
+    if key == sent.get("have"):
         return told
-    shown = evaluations.metrics(work)
-    assert shown
-    images, metrics = shown
-    return {
-        **told,
-        "key": key,
-        "seconds": found and found.seconds,
-        **_shown(images, metrics, normalise),
-    }
+    shown = evaluations.shown(work)
+    if shown is None:
+        return told
+    return {**told, "key": key, "seconds": found and found.seconds, **_shown(shown, normalise)}
 
 
-def _shown(images: Labelled, metrics: Metrics, normalise: str) -> dict[str, Any]:
+def _shown(shown: Shown, normalise: str) -> dict[str, Any]:
+    metrics = shown.metrics
     of = len(metrics.per_class)
     drawn = len(figures.shown_classes(metrics))
     return {
-        "title": images.title,
+        "title": shown.title,
         "count": metrics.count,
-        "notes": list(images.notes),
+        "notes": list(shown.notes),
         "numbers": [
             {"name": each.name, "title": each.title, "words": each.words(metrics), "help": each.help}
             for each in QUANTITIES
@@ -218,7 +214,7 @@ def nearest_of(evaluations: Evaluations, found: Found, sent: Mapping[str, Any]) 
     if sent.get("stop"):
         work.stop()
     shown = work.result or work.partial
-    return {**work.told, **(gallery.neighbours(shown, found.model.classes) if shown else {"items": []})}
+    return {**work.told, **(shown or {"items": []})}
 
 
 def _found(evaluations: Evaluations, id: str) -> Found:

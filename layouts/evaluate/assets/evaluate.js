@@ -28,6 +28,7 @@
     turn += 1;
     clearTimeout(timer);
     page.find(".found").hidden = true;
+    page.clearGallery();
     page.showNormalise(page.place().normalise || "counts");
     tell({ status: wanted ? "waiting" : "none", message: "", done: 0, total: 0 });
     if (wanted) ask(true);

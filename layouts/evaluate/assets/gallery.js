@@ -24,7 +24,7 @@
     detail.hidden = !open;
     if (open) page.showImage(place);
     else page.hideImage();
-    const sent = page.selection(place), key = JSON.stringify(sent);
+    const sent = page.selection(place), key = JSON.stringify([sent, place.normalise]);
     if (key === wanted) return;
     wanted = key;
     try {
@@ -35,6 +35,14 @@
       if (error.message === "404") page.forget();
       else page.find("#page-fault").hidden = false, page.find("#page-fault").textContent = "The images cannot be fetched; choose again.";
     }
+  };
+
+  /* What is shown is another evaluation's. */
+  page.clearGallery = function () {
+    wanted = null;
+    page.find(".gallery-list").replaceChildren();
+    page.find(".image-detail").hidden = true;
+    page.hideImage();
   };
 
   function title(sent) {
