@@ -1,4 +1,4 @@
-"""What the page asks the server for besides its callbacks: how something stands that takes its time."""
+"""What the page asks the server for past Dash: an answer to a stroke, and how something stands that takes its time."""
 
 import logging
 from typing import Any
