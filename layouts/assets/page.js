@@ -74,7 +74,7 @@
 
   /* The address */
   let described = [];
-  clientside.writeAddress = function (subject, selection, edits, beside, panels) {
+  function changed({ subject, selection, edits, beside, panels }) {
     described = [subject, selection, edits, beside || {}, panels];
     scope.jobs.interrupt();
     scope.edits.show(edits || []);
@@ -84,8 +84,8 @@
       scope.loading.begins();
     }
     scope.address.write();
-  };
-  scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
+  }
+  scope.address = { changed, write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
   async function write() {
     const [subject, selection, edits, beside, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;
@@ -115,6 +115,20 @@
     if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => say("Link copied"), () => say("Copy the address from the address bar"));
     else say("Copy the address from the address bar");
   };
+
+  /* A network that has been trained meanwhile is offered as soon as somebody looks for it. */
+  let offered = "";
+  async function offerModels() {
+    try {
+      const text = await (await fetch("models")).text(), { model, second } = JSON.parse(text);
+      if (text === offered) return;
+      offered = text;
+      window.dash_clientside.set_props("model", { data: model });
+      window.dash_clientside.set_props("second-model", { data: second });
+    } catch (error) { /* the next stroke says that the server is gone */ }
+  }
+  window.addEventListener("focus", offerModels);
+  window.addEventListener("focusin", (event) => { if (event.target.closest("#model, #second-model")) offerModels(); });
 
   /* What the server does while a framework starts */
   let polling = null;
