@@ -316,6 +316,25 @@ def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "words": "c990 called c0", "count": 2}
 
 
+def test_a_thousand_classes_can_be_evaluated_and_found(tmp_path: Path, pytorch: Backend) -> None:
+    names = tuple(f"слово {number}" for number in range(1000))
+    layers = Input(name="image", shape=(1, 3, 1)), Flatten(name="flatten"), Dense(name="logits", units=1000)
+    softmax = Activation(name="softmax", function="softmax")
+    network = Architecture(name="many", title="Many", layers=(*layers, softmax), classes=names)
+    save_weights(tmp_path / "many.safetensors", network, initial_weights(network), {})
+    np.savez(tmp_path / "mine.npz", images=np.random.default_rng(0).random((2000, 1, 3)), labels=np.repeat(names, 2))
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, Services(model=str(tmp_path / "many.safetensors"), backend="pytorch"))
+    client = main.server.test_client()
+    told = followed(client, "state", data=str(tmp_path / "mine.npz"))
+    assert (told["status"], told["count"], len(told["classes"])) == ("done", 2000, 1000)
+    assert told["matrix_note"] == "The 60 of 1,000 classes with the most mistakes."
+    place = next(place for place, each in enumerate(told["classes"]) if each["name"] == "слово 999")
+    shown = ask(client, "gallery", id=told["id"], true=place)
+    assert [item["true"] for item in shown["items"]] == ["слово 999"] * 2
+
+
 def test_cells_are_shares_of_their_row_or_column() -> None:
     answers = Answers(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), np.full(4, 0.9, np.float32), 4, 1.0)
     rows = np.eye(2, dtype=np.float32)[answers.predicted]
