@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,7 +26,11 @@ from layerscope.layouts.evaluate.work import Desk, Stopped, Work
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import STEPS
 from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input
+from layerscope.models.bundled import BUNDLED
 from layerscope.models.weights import initial_weights, save_weights
+from layerscope.training.config import RunConfig
+from layerscope.training.folder import Status
+from layerscope.training.recipes import FAST
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
@@ -333,6 +338,34 @@ def test_a_thousand_classes_can_be_evaluated_and_found(tmp_path: Path, pytorch: 
     place = next(place for place, each in enumerate(told["classes"]) if each["name"] == "слово 999")
     shown = ask(client, "gallery", id=told["id"], true=place)
     assert [item["true"] for item in shown["items"]] == ["слово 999"] * 2
+
+
+def test_every_snapshot_of_a_run_can_be_evaluated(tmp_path: Path, pytorch: Backend) -> None:
+    services = Services(model="dense", backend="pytorch", home=tmp_path)
+    assert services.store
+    id = services.store.create(RunConfig(model="dense", backend="pytorch", recipe=replace(FAST["dense"], epochs=2)))
+    folder, network = services.store.folder(id), BUNDLED["dense"]
+    for number in (0, 2):
+        story = {"step": str(number * 10), "epoch": str(number), "position": ""}
+        path = folder.snapshots_folder / f"epoch-{number:03}.safetensors"
+        save_weights(path, network, initial_weights(network, number), story)
+    with folder.held():
+        folder.write_status(Status(state="done", step=20, steps=20, epoch=2, epochs=2))
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, services)
+    client = main.server.test_client()
+    snapshots = client.get("/evaluate/choices").get_json()["snapshots"][f"run:{id}"]
+    assert snapshots == [
+        {"value": "epoch-002", "label": "after 2 epochs"},
+        {"value": "epoch-000", "label": "before the first step"},
+    ]
+    sources = [f"run:{id}", f"run:{id}@epoch-002", f"run:{id}@epoch-000"]
+    last, same, first = (followed(client, "state", model=source, data="digits") for source in sources)
+    assert last["status"] == same["status"] == first["status"] == "done"
+    assert last["id"] == same["id"] != first["id"]
+    unknown = followed(client, "state", model=f"run:{id}@epoch-009", data="digits")
+    assert (unknown["status"], "epoch-009" in unknown["message"]) == ("failed", True)
 
 
 def test_cells_are_shares_of_their_row_or_column() -> None:
