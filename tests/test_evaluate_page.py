@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import pytest
 from dash import Dash
 from flask.testing import FlaskClient
-from layerscope.backends.base import Backend, Model
+from layerscope.backends.base import Backend, BackendMissing, Model
 from layerscope.drawing.ink import decode_ink
 from layerscope.drawing.pipeline import Steps, prepare
 from layerscope.evaluation.metrics import Answers, measure
@@ -169,6 +169,17 @@ def test_what_cannot_be_evaluated_is_one_sentence(client: FlaskClient, sent: dic
     assert told["status"] == "failed"
     assert message in told["message"]
     assert "\n" not in told["message"]
+
+
+def test_a_framework_that_is_missing_is_said_with_the_way_out(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any) -> None:
+        raise BackendMissing("Keras is not installed; install `layerscope[keras]`.")
+
+    monkeypatch.setattr(Services, "open", missing)
+    told = followed(client, "state", data="digits", backend="keras")
+    assert (told["status"], told["message"]) == ("failed", "Keras is not installed; install `layerscope[keras]`.")
 
 
 def test_a_cell_of_the_matrix_leads_to_exactly_its_images(
