@@ -154,7 +154,7 @@ DISTURBANCES: tuple[Disturbance, ...] = (
         (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9), 0, noisy,
     ),
     Disturbance(
-        "contrast", "Contrast", "times", "The picture is faint, grey on grey, or harder than it was.",
+        "contrast", "Contrast", "times", "The picture is faint, grey on a grey background, or harder than it was.",
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2), 1, contrasted,
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ Images are taken in rounds, each over all strengths. So all curves are there aft
 round narrows their intervals; whoever has seen enough stops asking.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from math import sqrt
@@ -117,7 +117,7 @@ def sweep(
     model: Model,
     material: Material,
     disturbances: Sequence[Disturbance] = DISTURBANCES,
-    known: Points | None = None,
+    points: MutableMapping[tuple[str, float], Point] | None = None,
 ) -> Iterator[Point]:
     """Measures a model at every strength of disturbances.
 
@@ -125,7 +125,8 @@ def sweep(
         model: any opened model that knows the data set's classes.
         material: the images.
         disturbances: which, each with its strengths.
-        known: points of an earlier sweep of the same model and material; what they hold is not measured again.
+        points: filled while the sweep goes on. What is there already, from an earlier sweep of the same model and
+            material or from one that goes on at the same time, is not measured again.
 
     Yields:
         A point each time that more is known of it; a later one replaces an earlier one of the same strength. The
@@ -135,7 +136,7 @@ def sweep(
         UnlikeError: the model does not know a class of the data set.
     """
     classes = positions_in(model, material.dataset)
-    points = dict(known or {})
+    points = {} if points is None else points
     for numbers in rounds(len(material)):
         clean: Point | None = None
         for disturbance in disturbances:

@@ -90,13 +90,17 @@ def test_the_worst_images_are_the_most_confident_mistakes(found: list[Point], mo
 
 
 def test_a_sweep_goes_on_where_it_was_stopped(found: list[Point], model: Model, material: Material) -> None:
-    begun = last(list(islice(sweep(model, material, TURNED), 25)))
-    rest = list(sweep(model, material, TURNED, begun))
-    assert len(rest) < len(found)
-    whole, again = last(found), last(rest)
-    assert {key: point.right for key, point in again.items()} == {key: point.right for key, point in whole.items()}
-    assert 0 < share_of(begun, COUNT, TURNED) < share_of(begun | again, COUNT, TURNED) == 1
-    assert not list(sweep(model, material, TURNED, whole))
+    points: dict[tuple[str, float], Point] = {}
+    begun = list(islice(sweep(model, material, TURNED, points), 25))
+    assert points == last(begun)
+    assert 0 < share_of(points, COUNT, TURNED) < 1
+    rest = list(sweep(model, material, TURNED, points))
+    assert len(begun) + len(rest) == len(found)
+    assert {key: point.right for key, point in points.items()} == {
+        key: point.right for key, point in last(found).items()
+    }
+    assert share_of(points, COUNT, TURNED) == 1
+    assert not list(sweep(model, material, TURNED, points))
 
 
 def test_fewer_images_are_the_beginning_of_more(digits: Dataset) -> None:
