@@ -47,7 +47,7 @@ def fit_steps(image: NDArray[np.uint8], input_shape: tuple[int, int, int]) -> tu
         numbers,
         FitStep("Channels", *_channels(image.shape[2], channels, recoloured)),
         FitStep("Size", *_size((image.shape[0], image.shape[1]), (height, width), sized)),
-        FitStep("Input", "Exactly the numbers that the network gets, as a batch of one image.", sized, False),
+        FitStep("Input", "Exactly the numbers that the network gets, as a batch of one image.", sized),
     )
 
 

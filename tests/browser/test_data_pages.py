@@ -76,7 +76,7 @@ def test_a_sweep_is_stopped_finished_and_its_worst_image_opened(dashboard: Dashb
     expect(page.locator(".sweep-words")).to_contain_text("what was measured stays")
 
     page.locator("#count").select_option("200")
-    page.get_by_label("Noise", exact=True).uncheck()
+    page.get_by_role("checkbox", name="Noise").uncheck()
     expect(page.locator(".chart")).to_have_count(1)
     page.click("#measure")
     expect(page.locator("#measure")).to_have_text("Measured", timeout=60_000)

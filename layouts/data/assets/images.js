@@ -62,7 +62,7 @@
 
   function showFacts() {
     const [height, width, channels] = facts.shape, size = facts.bytes / 2 ** 20;
-    const rows = [["Images", page.whole(facts.count)], ["Size", width + "×" + height + " pixels, " + (channels === 1 ? "grey" : channels + " channels")], ["Classes", page.whole(facts.classes.length)], ["Memory", (size < 10 ? size.toFixed(1) : Math.round(size)) + " MB"], ["Checksum", facts.checksum]];
+    const rows = [["Images", page.whole(facts.count)], ["Size", height + "×" + width + " pixels, " + (channels === 1 ? "grey" : "in colour")], ["Classes", page.whole(facts.classes.length)], ["Memory", (size < 10 ? size.toFixed(1) : Math.round(size)) + " MB"], ["Checksum", facts.checksum]];
     const notes = [...facts.notes, ...(facts.grey ? [] : ["The page one draws on is grey: an image opened there loses its colours."])];
     find(".data-facts").replaceChildren(
       make("h3", { dir: "auto" }, facts.title), make("p", { className: "note" }, facts.source),
