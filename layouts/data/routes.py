@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 EVERY = "all"
 """Stands for all classes in an address."""
-FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-"""Of what an address names by its content."""
+BY_CONTENT = {"Cache-Control": "private, max-age=86400, immutable"}
+"""Of what an address names by its content; another version may draw it differently, so it is not for long."""
 MEANS_COLUMNS = 32
 KEPT = 64
 """Sheets that the server remembers, most of them below 100 KB."""
@@ -49,7 +49,7 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
             known = make()
             with lock:
                 sheets[key] = known
-        return Response(known, mimetype="image/png", headers=FOR_EVER)
+        return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
     @routes.post("/open")
     def open_data() -> Response:
@@ -71,7 +71,7 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
         return Response(
             jsonify([[int(place), int(found.dataset.labels[place])] for place in places]).data,
             mimetype="application/json",
-            headers=FOR_EVER,
+            headers=BY_CONTENT,
         )
 
     @routes.get("/sheets/<id>/<label>/<int:page>.png")

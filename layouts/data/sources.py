@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
@@ -32,6 +33,8 @@ PATIENCE = 0.5
 ROOM = LARGEST + 2**28
 """Bytes of all data sets that are kept."""
 PEN_SHAPE = (28, 28, 1)
+MOST_FILES = 200_000
+"""Files looked at to see whether the user's own images have changed."""
 
 Progress = Callable[[int, int], None]
 
@@ -251,4 +254,5 @@ def _state_of(choice: Choice) -> str:
 def _files(path: Path) -> Sequence[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    found = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(islice(found, MOST_FILES))

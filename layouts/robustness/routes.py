@@ -14,7 +14,7 @@ from ...backends.base import Array, BackendError
 from ...evaluation.disturbances import BY_NAME, Disturbance
 from ...evaluation.robustness import WORST, Material
 from ..data.passage import address_of, ink_address, network_of
-from ..data.routes import FOR_EVER, sent
+from ..data.routes import BY_CONTENT, sent
 from ..data.sheets import sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
 from ..services import Services
@@ -43,7 +43,7 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
             known = make()
             with lock:
                 pictures[request.full_path] = known
-        return Response(known, mimetype="image/png", headers=FOR_EVER)
+        return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
     @routes.post("/<any(start, stop, state):what>")
     def follow(what: str) -> Response:

@@ -6,7 +6,7 @@
   /* Okabe and Ito 2008: distinct for every common form of colour vision; the dashes tell more than four apart. */
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c8c8c", "#882255"], DASHES = ["", "", "", "", "7 4", "7 4", "2 3", "2 3"];
   const charts = new Map();
-  let choices = null, chosen = null, facts = null, told = null, timer = null, asking = null, again = false, dataFault = "", viewer = "", starting = false;
+  let choices = null, chosen = null, facts = null, told = null, timer = null, asking = null, again = false, dataFault = "", viewer = "", starting = false, wanting = false;
 
   /* The address. */
   function read() {
@@ -57,7 +57,7 @@
       page.select("count", "Test images", counts, String(chosen.count), (value) => changed({ count: Number(value) })),
       make("button", { type: "button", className: "text-button", id: "other-picture", onclick: () => { chosen.digit = (chosen.digit + 1) % Math.min(1000, facts ? facts.count : 1000); write(false); pictures(); } }, "Another image below the curves"));
     find(".sweep-state").replaceChildren(
-      make("button", { type: "button", className: "primary-button", id: "measure", onclick: () => ask(going() ? "stop" : "start") }, "Measure"),
+      make("button", { type: "button", className: "primary-button", id: "measure", onclick: () => { wanting = !going(); ask(wanting ? "start" : "stop"); } }, "Measure"),
       make("div", { className: "sweep-progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress", hidden: true }, make("div")),
       make("p", { className: "note sweep-words", role: "status" }));
   }
@@ -113,12 +113,14 @@
       told = found;
       if (what !== "state") starting = false;
       if (before && !going()) page.announce(told.job?.status === "done" ? "Measured." : "Stopped.");
+      wanting = going() || (wanting && told.job?.status === "stopped" && told.job.message !== "");
       show();
       wait = going() ? RUNNING : IDLE;
+      if (wanting && !going() && !document.hidden) again = "start"; // the server had ended it, because nobody looked or it took long
     } catch (error) {
       page.fault("The server does not answer; this page tries again.");
     }
-    if (!document.hidden) timer = setTimeout(ask, wait, "state");
+    if (!document.hidden || going()) timer = setTimeout(ask, wait, "state");
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden && facts) ask("state"); });
 
