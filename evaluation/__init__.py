@@ -1,1 +1,1 @@
-"""How good a model is on whole sets of images, and what it takes to make it fail."""
+"""How good a model is: what it answers to labelled images, and what can be said of that."""

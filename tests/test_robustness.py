@@ -17,6 +17,7 @@ from layerscope.evaluation.robustness import (
     curve,
     rounds,
     share_of,
+    side_by_side,
     sweep,
     wilson,
 )
@@ -101,6 +102,14 @@ def test_a_sweep_goes_on_where_it_was_stopped(found: list[Point], model: Model, 
     }
     assert share_of(points, COUNT, TURNED) == 1
     assert not list(sweep(model, material, TURNED, points))
+
+
+def test_two_models_are_measured_side_by_side(found: list[Point], model: Model, material: Material) -> None:
+    other = open_model("dense", "pytorch")
+    both = list(side_by_side([model, other], material, TURNED))
+    assert [which for which, _ in both[:4]] == [0, 1, 0, 1]
+    assert [point for which, point in both if which == 0] == found
+    assert last([point for which, point in both if which]) == last(list(sweep(other, material, TURNED)))
 
 
 def test_fewer_images_are_the_beginning_of_more(digits: Dataset) -> None:
