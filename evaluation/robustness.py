@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..backends.base import Array, Model
 from ..datasets.base import Dataset
+from ..datasets.own_content import listed
 from ..drawing.fit import fit_images
 from .disturbances import BY_NAME, DISTURBANCES, Disturbance, rounded
 
@@ -211,8 +212,8 @@ def positions_in(model: Model, dataset: Dataset) -> NDArray[np.int64]:
     foreign = [name for label, name in enumerate(dataset.classes) if label in occurring and name not in known]
     if foreign:
         raise UnlikeError(
-            f"{model.name} can only be measured on classes that it knows, {', '.join(model.classes[:12])}. "
-            f"Received: {', '.join(foreign[:12])}"
+            f"{model.name} can only be measured on classes that it knows: {listed(model.classes)}. "
+            f"Received: {listed(foreign)}"
         )
     return np.array([known.get(name, -1) for name in dataset.classes], np.int64)
 

@@ -171,13 +171,14 @@
   function showState() {
     const button = find("#measure"), bar = find(".sweep-progress"), share = told?.share || 0, job = told?.job, active = going() || starting;
     const none = !chosen.models.length ? "Choose at least one model." : !chosen.disturbances.length ? "Choose at least one disturbance." : "";
-    button.textContent = active ? "Stop" : share >= 1 ? "Measured" : share > 0 ? "Go on measuring" : "Measure";
-    button.disabled = !facts || (!active && (!!none || share >= 1));
-    bar.hidden = !active && (share === 0 || share >= 1);
+    const broken = !active && !!told?.models.length && told.models.every((each) => each.fault);
+    button.textContent = active ? "Stop" : broken ? "Measure again" : share >= 1 ? "Measured" : share > 0 ? "Go on measuring" : "Measure";
+    button.disabled = !facts || (!active && !broken && (!!none || share >= 1));
+    bar.hidden = broken || (!active && (share === 0 || share >= 1));
     bar.setAttribute("aria-valuenow", Math.round(100 * share));
     bar.firstChild.style.transform = "scaleX(" + share + ")";
     const left = going() && job.left !== null && job.left > 0 ? ", about " + (job.left < 90 ? Math.ceil(job.left) + " s" : Math.ceil(job.left / 60) + " min") + " left" : "";
-    const state = none || (!active && job?.message) || (job?.status === "waiting" ? "Waits until another sweep is done." : active ? Math.floor(100 * share) + " %" + left : share >= 1 ? "All images have been measured." : share > 0 ? "Stopped at " + Math.floor(100 * share) + " %; what was measured stays." : "");
+    const state = none || (broken && "Nothing was measured: what is wrong stands beside each model.") || (!active && job?.message) || (job?.status === "waiting" ? "Waits until another sweep is done." : active ? Math.floor(100 * share) + " %" + left : share >= 1 ? "All images have been measured." : share > 0 ? "Stopped at " + Math.floor(100 * share) + " %; what was measured stays." : "");
     if (find(".sweep-words").textContent !== state) find(".sweep-words").textContent = state;
   }
   function pictures() {
