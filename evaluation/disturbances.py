@@ -64,8 +64,9 @@ def scaled(images: Array, factor: float, seed: int = 0, first: int = 0) -> Array
 def restroked(images: Array, pixels: float, seed: int = 0, first: int = 0) -> Array:
     """Strokes so many pixels wider, or narrower where negative, by grey dilation and erosion with a square window.
 
-    A window of k + 1 pixels makes a straight stroke of full strength wider or narrower by k, and moves it by half a pixel
-    where k is odd. Between whole numbers the two nearest are mixed. (Serra 1982, "Image Analysis and Mathematical Morphology", chapter XII.)
+    A window of k + 1 pixels makes a straight stroke of full strength wider or narrower by k, and moves it by half a
+    pixel where k is odd. Between whole numbers the two nearest are mixed. (Serra 1982, "Image Analysis and Mathematical
+    Morphology", chapter XII.)
     """
     whole = floor(abs(pixels))
     share = np.float32(abs(pixels) - whole)
