@@ -14,7 +14,18 @@ import memory
 import start
 import views
 from measure import machine, save, table
-from tables import attributions_table, cancel_table, live_tables, memory_table, start_tables, trace_tables, views_tables
+from tables import (
+    attributions_table,
+    cancel_table,
+    evaluation_table,
+    live_tables,
+    memory_table,
+    start_tables,
+    trace_tables,
+    views_tables,
+)
+
+import evaluation
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -83,6 +94,14 @@ noise is random; only tf-keras-vis's Grad-CAM++ is another map, because it divid
 is what Layerscope takes of the library's time. Without a number the library beside it has no such map.
 """
 
+EVALUATION = """\
+## Evaluating 10,000 images
+
+The MNIST test images from bytes to every metric of the page that evaluates, beside nothing but the framework's own
+forward pass over the same images, ready as floats, in batches of 250 or of 1,000, whichever is quicker: in PyTorch an
+`nn.Sequential` in `inference_mode`, in Keras `predict`. That both come to the same accuracy is checked.
+"""
+
 CANCEL = """\
 ## Until a stopped view has stopped
 
@@ -142,6 +161,10 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     "attributions": (
         lambda arguments: attributions.measured(),
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
+    ),
+    "evaluation": (
+        lambda arguments: evaluation.measured(),
+        lambda found: f"{EVALUATION}\n{evaluation_table(found)}\n",
     ),
     "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
     "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
