@@ -11,10 +11,20 @@ import attributions
 import cancel
 import live
 import memory
+import scrub
 import start
 import views
 from measure import machine, save, table
-from tables import attributions_table, cancel_table, live_tables, memory_table, start_tables, trace_tables, views_tables
+from tables import (
+    attributions_table,
+    cancel_table,
+    live_tables,
+    memory_table,
+    scrub_table,
+    start_tables,
+    trace_tables,
+    views_tables,
+)
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -90,6 +100,15 @@ Every view that runs on request is started as a job and stopped at a random mome
 thread has ended.
 """
 
+SCRUB = """\
+## Through a training
+
+A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved from
+one to the next: from the slider's event to the second animation frame after the last panel that changed for it, on the
+page as in *From pen to paint*, at rest before each step. The last column is what a snapshot takes when the whole
+training, the snapshots within the first epoch included, is played as quickly as it is painted.
+"""
+
 MEMORY = """\
 ## The server's memory
 
@@ -142,6 +161,10 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     "attributions": (
         lambda arguments: attributions.measured(),
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
+    ),
+    "scrub": (
+        lambda arguments: scrub.measured(arguments.model),
+        lambda found: f"{SCRUB.format(model='cnn-compact')}\n{scrub_table(found)}\n",
     ),
     "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
     "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),

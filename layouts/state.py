@@ -1,9 +1,10 @@
 """What the browser remembers, as typed values: parsed from its stores and from the address, with every fault in words.
 
-The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`,
-`label`, `layer`, `unit`, `position` (`row.column`), `target` (a class to explain), `edits` (JSON: layer, unit, factor
-of each), `second` (a second image: `digit.index` or ink), `second_model` and `second_backend`, `run` (a training run),
-and `panels` (JSON) where the panels are not the default ones.
+The address after `#` is a query string: `model` (of a training also a snapshot, `run:ID@SNAPSHOT`), `backend`, `off`
+(steps switched off), one of `ink` and `sample`, `label`, `layer`, `unit`, `position` (`row.column`), `target` (a class
+to explain), `edits` (JSON: layer, unit, factor of each), `second` (a second image: `digit.index` or ink),
+`second_model` and `second_backend`, `run` (a training run), and `panels` (JSON) where the panels are not the default
+ones.
 """
 
 import json
@@ -112,6 +113,7 @@ class Known:
     visualizers: Sequence[str]
     layers: Callable[[str], Sequence[str]]
     runs: Sequence[str] = ()
+    snapshots: Callable[[str], Sequence[str]] = lambda model: ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def parse_address(fragment: str, known: Known) -> Address:
     """Reads the part of the address after `#`; whatever is not known is left out and named in `notices`."""
     given = {key: values[-1] for key, values in parse_qs(fragment.lstrip("#")).items()}
     notices: list[str] = []
-    model = _one_of(given.get("model"), known.models, known.model, "model", notices)
+    model = _model(given.get("model"), known, notices)
     backend = _one_of(given.get("backend"), known.backends, known.backend, "backend", notices)
     layer = _layer(given.get("layer"), model, known, notices)
     return Address(
@@ -156,6 +158,21 @@ def parse_address(fragment: str, known: Known) -> Address:
         panels=_panels(given.get("panels"), known, notices),
         notices=tuple(notices),
     )
+
+
+def _model(value: str | None, known: Known, notices: list[str]) -> str:
+    """A model, or a snapshot of a training; the newest where there is none of that name."""
+    network, _, snapshot = (value or "").partition("@")
+    there = known.snapshots(network) if snapshot and network in known.models else ()
+    if value is None or not there:
+        return _one_of(value, known.models, known.model, "model", notices)
+    if snapshot in there:
+        return value
+    notices.append(
+        f"The address names an unknown snapshot, {snapshot!r}; {network} has {len(there)}, from {there[0]} to "
+        f"{there[-1]}. Showing the newest."
+    )
+    return network
 
 
 def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
