@@ -152,7 +152,7 @@
       title: make("strong", {}), words: make("span", {}),
     };
     place.pace.value = "Steady";
-    place.slider.addEventListener("input", () => { stop(); goto(Number(place.slider.value)); });
+    place.slider.addEventListener("input", () => leapt(Number(place.slider.value)));
     place.curves.append(plot, place.names, place.mark, place.hint);
     place.curves.addEventListener("pointerdown", (event) => { place.curves.setPointerCapture(event.pointerId); pointed(event); });
     place.curves.addEventListener("pointermove", (event) => { if (event.buttons) pointed(event); });
@@ -165,11 +165,12 @@
       showTicks();
     }).observe(section);
   }
-  function by(steps) { stop(); goto(scope.snapshots.index + steps); }
+  /* Whoever moves by hand wants to look: playing ends. */
+  function leapt(index) { stop(); goto(index); }
+  function by(steps) { leapt(scope.snapshots.index + steps); }
   function pointed(event) {
     const box = place.plot.getBoundingClientRect();
-    stop();
-    goto(Math.round((last() * (event.clientX - box.left)) / box.width));
+    leapt(Math.round((last() * (event.clientX - box.left)) / box.width));
   }
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
   const share = (index) => (last() ? index / last() : 0);
