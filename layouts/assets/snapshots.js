@@ -16,7 +16,7 @@
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a7a00", "#7b61c9", "#a0522d", "#5f6b7a"];
 
   let subject = null, edits = [], run = null, line = null, asking = null, place = null;
-  let wish = null, going = false, playing = false, begun = 0;
+  let wish = null, going = false, playing = false, begun = 0, expected = null, seen = 0;
 
   const runOf = (model) => (RUN.exec(model || "") || [])[1] || null;
   const network = (model) => (runOf(model) ? "run:" + runOf(model) : model);
@@ -28,6 +28,7 @@
     kept: (model, current) => (current && runOf(model) && network(current.model) === model ? current.model : model),
     isStep: (before, now) => !!before && before.backend === now.backend && !!runOf(now.model) && network(before.model) === network(now.model),
     get index() { return wish === null ? at() : wish; },
+    get moving() { return going || playing; },
     goto, play,
   };
   clientside.collectNetwork = function (now, before) {
@@ -36,6 +37,7 @@
   clientside.followTraining = function (now, changes) {
     if (!now) return;
     subject = now;
+    if (expected === now.model) { expected = null; seen = scope.live.painted; }
     edits = changes || [];
     if (runOf(now.model) !== run) begin(runOf(now.model));
     show();
@@ -83,16 +85,16 @@
     if (wish === at()) { wish = null; return; }
     going = true;
     begun = performance.now();
-    const seen = scope.live.painted;
+    expected = model;
     window.dash_clientside.set_props("subject", { data: { ...subject, model } });
-    requestAnimationFrame(() => wait(seen, subject));
+    requestAnimationFrame(wait);
   }
-  /* Until the answer has been painted: the second frame after it. A server that has forgotten the network says so. */
-  function wait(seen, before) {
+  /* Until the answer to it has been painted: the second frame after that. Opening a network anew takes its time. */
+  function wait() {
     const passed = performance.now() - begun;
-    if (scope.live.painted > seen || passed > OVERDUE) return requestAnimationFrame(stepped);
+    if ((expected === null && scope.live.painted > seen) || passed > OVERDUE) return requestAnimationFrame(stepped);
     if (passed > SLOW && !document.body.classList.contains("is-loading")) scope.loading.begins();
-    requestAnimationFrame(() => wait(seen, before));
+    requestAnimationFrame(wait);
   }
   function stepped() {
     going = false;
