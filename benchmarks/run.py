@@ -103,10 +103,11 @@ thread has ended.
 SCRUB = """\
 ## Through a training
 
-A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved from
-one to the next: from the slider's event to the second animation frame after the last panel that changed for it, on the
-page as in *From pen to paint*, at rest before each step. The last column is what a snapshot takes when the whole
-training, the snapshots within the first epoch included, is played as quickly as it is painted.
+A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved
+from one to the next, on a page as in *From pen to paint*, at rest before each step: from the slider's event to the
+second animation frame after the last panel that changed for it in the answer. The graph of the network, which Plotly
+draws, follows at rest as it does under the pen. The last column is what a snapshot takes when the whole training is
+played as quickly as it is painted.
 """
 
 MEMORY = """\

@@ -4,14 +4,14 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from measure import Timing, save
-from pen import browsing, collected, rest, serving, watched
+from pen import browsing, collected, live_panels, rest, serving, watched
 from playwright.sync_api import Page
 from tables import scrub_table
 
@@ -26,10 +26,11 @@ def measured(model: str) -> list[dict[str, Any]]:
     """One entry for each backend that shows a run of this network."""
     with _pages(model) as pages:
         found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in pages}
+        panels = {name: set(live_panels(page)) for name, page in pages.items()}
         for number in range(_last(next(iter(pages.values())))):
             names = list(pages)
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                found[name].append(_step(pages[name]))
+                found[name].append(_step(pages[name], panels[name]))
         return [_summary(name, steps, _played(pages[name])) for name, steps in found.items()]
 
 
@@ -60,29 +61,26 @@ def _trained(home: Path, model: str) -> str:
     return next(path.name for path in (home / "runs").iterdir() if path.name[0].isdigit())
 
 
-def _step(page: Page) -> Mapping[str, Any]:
-    """One snapshot on: when the slider moved, and when the last panel had been painted that changed for it."""
+def _step(page: Page, panels: Set[str]) -> Mapping[str, Any]:
+    """One snapshot on: from the slider's movement until every one of these panels that changes for it has changed."""
     page.bring_to_front()
     page.evaluate("probe.collect()")
     page.locator(".time-track input").press("ArrowRight")
     page.wait_for_function("() => layerscope.live.visibleAt > probe.events.find((each) => each.kind === 'step').at")
     rest(page)
-    events = collected(page)["events"]
+    events = sorted(collected(page)["events"], key=lambda event: float(event["at"]))
     begin = next(event["at"] for event in events if event["kind"] == "step")
-    painted = [event for event in events if event["kind"] == "painted" and _panels(event)]
-    return {
-        "milliseconds": max(event["shown"] for event in painted) - begin,
-        "panels": len({place for event in painted for place in _panels(event)}),
-    }
+    first: dict[str, float] = {}
+    for event in events:
+        if event["kind"] == "painted" and event["changed"] > begin:
+            for place in panels & set(event["places"]):
+                first.setdefault(place, event["shown"])
+    return {"milliseconds": max(first.values()) - begin, "panels": len(first)}
 
 
 def _last(page: Page) -> int:
     """How many steps there are from the first snapshot to the last."""
     return int(page.locator(".time-track input").get_attribute("max") or 0)
-
-
-def _panels(event: Mapping[str, Any]) -> set[str]:
-    return {place for place in event["places"] if place != "answer" and not place.startswith("stage ")}
 
 
 def _played(page: Page) -> float:
