@@ -116,19 +116,19 @@ class Services:
     def models(self) -> Mapping[str, str]:
         """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learn."""
         titles = {name: architecture.title for name, architecture in BUNDLED.items()}
-        learnt = {**self._learning(self.store), **self.store.learnt()} if self.store else {}
-        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
+        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in self._learnt().items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
 
-    @staticmethod
-    def _learning(store: RunStore) -> Mapping[str, str]:
-        """Id → title of the runs that will go on and can be looked at already, newest first."""
-        found = {}
-        for id, title in store.titles().items():
+    def _learnt(self) -> Mapping[str, str]:
+        """Id → title of the runs that can be looked at: those that go on, as soon as there is a snapshot, and the rest."""
+        if self.store is None:
+            return {}
+        learnt, going = self.store.learnt(), {}
+        for id, title in self.store.titles().items():
             with suppress(RunError):  # it is being deleted
-                if store.status(id).state in ACTIVE and store.snapshots(id):
-                    found[id] = title
-        return found
+                if id not in learnt and self.store.status(id).state in ACTIVE and self.store.snapshots(id):
+                    going[id] = title
+        return {**going, **learnt}
 
     def title(self, model: str) -> str:
         """What the page calls a model; a snapshot of a training by its moment, too."""

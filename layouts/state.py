@@ -162,17 +162,22 @@ def parse_address(fragment: str, known: Known) -> Address:
 
 def _model(value: str | None, known: Known, notices: list[str]) -> str:
     """A model, or a snapshot of a training; the newest where there is none of that name."""
+    if value is not None and _is_snapshot(value, known):
+        return value
     network, _, snapshot = (value or "").partition("@")
     there = known.snapshots(network) if snapshot and network in known.models else ()
-    if value is None or not there:
+    if not there:
         return _one_of(value, known.models, known.model, "model", notices)
-    if snapshot in there:
-        return value
     notices.append(
         f"The address names an unknown snapshot, {snapshot!r}; {network} has {len(there)}, from {there[0]} to "
         f"{there[-1]}. Showing the newest."
     )
     return network
+
+
+def _is_snapshot(value: str | None, known: Known) -> bool:
+    network, _, snapshot = (value or "").partition("@")
+    return network in known.models and snapshot in known.snapshots(network)
 
 
 def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
@@ -227,7 +232,8 @@ def _edits(text: str | None, notices: list[str]) -> tuple[EditData, ...]:
 
 def _beside(given: Mapping[str, str], backend: str, known: Known, notices: list[str]) -> Beside:
     """What is not known is left out; a second model without a backend is opened on the page's own."""
-    model = _known("second model", given.get("second_model"), known.models, notices)
+    second = given.get("second_model")
+    model = second if _is_snapshot(second, known) else _known("second model", second, known.models, notices)
     on = _known("second backend", given.get("second_backend"), known.backends, notices) if model else None
     return Beside(
         image=_second(given.get("second"), notices),
