@@ -120,7 +120,7 @@ class Services:
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
 
     def _learnt(self) -> Mapping[str, str]:
-        """Id → title of the runs that can be looked at: those that go on, as soon as there is a snapshot, and the rest."""
+        """Id → title of the runs that can be looked at: also those that go on, once there is a snapshot."""
         if self.store is None:
             return {}
         learnt, going = self.store.learnt(), {}
