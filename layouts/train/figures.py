@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from ...models.first_layer import FirstLayer
@@ -18,6 +19,8 @@ Trace = dict[str, Any]
 
 MOST_POINTS = 500
 MOST_TILES = 64
+MOST_LABELS = 26
+"""Bars that can be told apart by names below them."""
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, "#56B4E9", "#999999", "#882255")
 """One for each run, after Okabe and Ito; they repeat after the eighth."""
 
@@ -64,9 +67,11 @@ def curves(runs: Sequence[Run]) -> Figure:
 def _loss_ticks(runs: Sequence[Run]) -> dict[str, Any]:
     """Plotly's own ticks of a logarithmic axis leave the zeros out: 5 for 0.5."""
     losses = np.concatenate([run.losses[run.losses > 0] for run in runs] or [np.ones(1, np.float32)])
-    wide = len(losses) > 0 and losses.max() > 200 * losses.min()
-    ticks = [digit * 10.0**power for power in range(-7, 4) for digit in ((1,) if wide else (1, 2, 5))]
-    return {"tickvals": ticks, "ticktext": [f"{tick:.7f}".rstrip("0").rstrip(".") for tick in ticks]}
+    spread = float(losses.max() / losses.min()) if len(losses) else 1.0
+    # A training that has just begun spans less than from one round number to the next.
+    digits = (1.0,) if spread > 200 else (1.0, 2.0, 5.0) if spread > 5 else tuple(np.arange(10, 100, 2) / 10)
+    ticks = [float(digit) * 10.0**power for power in range(-7, 4) for digit in digits]
+    return {"tickvals": ticks, "ticktext": [f"{tick:.8f}".rstrip("0").rstrip(".") for tick in ticks]}
 
 
 def _axis() -> dict[str, Any]:
@@ -151,10 +156,16 @@ def filters(first: FirstLayer) -> Figure:
     return mosaic(shown, layer=first.layer.name, quantity="weight", note=part(len(shown), len(first.filters)))
 
 
-def answers(first: FirstLayer) -> Figure:
-    """What the first layer answers to one image: maps of a convolution, bars of a dense layer."""
-    if first.answers.ndim == 1:
-        return bars(first.answers, layer=first.layer.name)
-    maps = first.answers.transpose(2, 0, 1)
+def answers(layer: str, found: NDArray[np.float32], labels: Sequence[str] | None = None) -> Figure:
+    """What a layer answers to one image: maps of a spatial layer, bars of a flat one.
+
+    Args:
+        layer: its name.
+        found: `(height, width, channels)` or `(units,)`.
+        labels: names of the units, where they are the classes.
+    """
+    if found.ndim == 1:
+        return bars(found, layer=layer, labels=labels if labels and len(labels) <= MOST_LABELS else None)
+    maps = found.transpose(2, 0, 1)
     shown = np.ascontiguousarray(maps[:MOST_TILES])
-    return mosaic(shown, layer=first.layer.name, note=part(len(shown), len(maps)))
+    return mosaic(shown, layer=layer, note=part(len(shown), len(maps)))

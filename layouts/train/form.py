@@ -127,13 +127,24 @@ def config_of(values: Values, services: Services) -> RunConfig:
 def _source(values: Values) -> str:
     """What the images are called where they are known, or the path of the user's own."""
     source = str(values.get("source") or "")
-    if source != OWN:
-        return source
+    return own_path(values) if source == OWN else source
+
+
+def own_path(values: Values) -> str:
+    """The path of the user's own images.
+
+    Raises:
+        RunError: it is missing, or there is nothing there.
+    """
     given = str(values.get("path") or "").strip().strip("\"'")
     if not given:
         raise RunError("The path of your own images is missing.")
-    path = Path(given).expanduser().absolute()
-    if not path.exists():
+    try:
+        path = Path(given).expanduser().absolute()
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError):  # a name no system takes, a user whom nobody knows
+        there = False
+    if not there:
         raise RunError(f"There is no such file or folder on the computer that serves this page. Received: {given}")
     return str(path)
 

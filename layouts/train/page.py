@@ -29,6 +29,8 @@ def train_page(services: Services) -> Any:
         [
             dcc.Store(id=ids.STARTED),
             dcc.Store(id=ids.LEARNT),
+            dcc.Store(id=ids.LOOK),
+            dcc.Store(id=ids.LOOKED),
             dcc.Store(id=ids.field("architecture")),
             dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
             html.Button("Skip to the runs", className="skip-link", id="skip-link"),
@@ -76,7 +78,18 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
     networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
     return [
         _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
-        html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button wide"),
+        html.Div(
+            [
+                html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button"),
+                html.Button(
+                    "Download…",
+                    id=ids.DOWNLOAD_BUNDLED,
+                    className="text-button",
+                    title="The bundled weights, for Keras, PyTorch or ONNX",
+                ),
+            ],
+            className="wide network-tools",
+        ),
         html.Div(
             [
                 html.Div("Backend", className="field-label", id="backend-label"),
@@ -119,6 +132,7 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
                     "class, a .npz file of arrays, or a .json file of pixels and labels.",
                     size="xs",
                     inputWrapperOrder=ORDER,
+                    debounce=True,
                 ),
                 dmc.Switch(
                     id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"
@@ -128,6 +142,7 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
             className="wide own-data",
             hidden=True,
         ),
+        html.Div(id=ids.IMAGES_WORDS, className="wide images-words", role="status"),
         _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
         _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
     ]
@@ -212,7 +227,17 @@ def _preset(name: str) -> dict[str, str]:
 def _runs() -> Any:
     return html.Section(
         [
-            html.Div([html.H2("Runs"), html.Span(className="run-count note")], className="section-header"),
+            html.Div(
+                [
+                    html.H2("Runs"),
+                    html.Span(className="run-count note"),
+                    html.Label(
+                        className="at-once note",
+                        title="How many runs are trained at the same time; the others wait for their turn.",
+                    ),
+                ],
+                className="section-header",
+            ),
             html.P(
                 "No runs yet. Press “Start training”, and watch the first filters form within seconds.",
                 className="empty-state",
@@ -238,24 +263,32 @@ def _details() -> Any:
                     html.Div(
                         [
                             html.Div(
-                                [html.H3("First layer"), html.Span(className="snapshot-words note", role="status")],
+                                [
+                                    html.H3("What it learns to see"),
+                                    html.Span(className="snapshot-words note", role="status"),
+                                ],
                                 className="section-header",
                             ),
                             html.Div(className="snapshot-slider"),
                             html.Div(
                                 [
-                                    html.Figure([html.Figcaption("Its filters"), _graph(ids.FILTERS, "picture")]),
+                                    html.Figure(
+                                        [html.Figcaption("Filters of the first layer"), _graph(ids.FILTERS, "picture")],
+                                        className="filters",
+                                    ),
                                     html.Figure(
                                         [
-                                            html.Figcaption("What they answer to a test digit"),
+                                            html.Figcaption(className="answer-pickers"),
+                                            html.P(className="answer-words note"),
                                             _graph(ids.ANSWERS, "picture"),
-                                        ]
+                                        ],
+                                        className="answers",
                                     ),
                                 ],
                                 className="pictures",
                             ),
                         ],
-                        className="first-layer",
+                        className="snapshot-pictures",
                     ),
                 ],
                 className="run-details",

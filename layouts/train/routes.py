@@ -5,33 +5,36 @@ Whatever changes something is a POST of JSON, which no other site can send witho
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Blueprint, Flask, Response, abort, request, send_file
 
-from ...datasets.base import DatasetError
-from ...datasets.samples import choose
-from ...drawing.fit import fit_images
-from ...models.first_layer import FirstLayer, first_layer
-from ...models.weights import WeightsError, load_weights
+from ...backends.base import BackendError
+from ...datasets.base import DIGITS, DatasetError
+from ...models.architecture import ArchitectureError
+from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
 from ..panels import digest
 from ..services import Services
-from .figures import answers, curves, filters
-from .form import with_epochs
-from .layers import layers_of
+from .downloads import FORMATS, network_file, offered, written
+from .figures import curves
+from .form import OWN, own_path, with_epochs
+from .images import Looks, fit, words_of
+from .layers import draft_in, layers_of
+from .pictures import pictures_of
 from .rows import Row, Rows
 
 log = logging.getLogger(__name__)
 
 MOST_COMPARED = 8
-DIGIT = 5
-"""The digit whose answers are shown: it has curves, corners and a gap."""
+MOST_AT_ONCE = 8
+"""Runs trained at the same time; more would only get in each other's way."""
 
 
-def register_train_routes(server: Flask, services: Services, prefix: str) -> None:
+def register_train_routes(server: Flask, services: Services, looks: Looks, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     executor = services.executor
     if executor is None:
@@ -48,39 +51,52 @@ def register_train_routes(server: Flask, services: Services, prefix: str) -> Non
     @routes.post("/layers")
     def layers() -> Response:
         """The layers of a network after an edit."""
-        try:
-            return _json(layers_of(_sent()))
-        except RunError as error:
-            return _json({"fault": str(error)})
+        return _answered(lambda: layers_of(_sent()))
+
+    @routes.post("/images")
+    def images() -> Response:
+        """What is in the images that were chosen, as far as it is known by now."""
+        return _answered(lambda: images_of(looks, _sent()))
+
+    @routes.post("/at-once")
+    def at_once() -> Response:
+        """Sets how many runs are trained at the same time."""
+        return _answered(lambda: set_at_once(executor, _sent().get("runs")))
 
     @routes.post("/runs/<id>/<action>")
     def act(id: str, action: str) -> Response:
         """Does something with a run; `fault` says in a sentence why it cannot be done."""
         sent = _sent()
         doing = _actions(executor, id, sent).get(action) or abort(404)
-        try:
-            doing()
-        except RunError as error:
-            log.warning("%s %s: %s", action, id, error)
-            return _json({"fault": str(error)})
-        return _json({"fault": None})
+        return _answered(lambda: {"fault": doing()})
 
-    @routes.get("/runs/<id>/first-layer")
+    @routes.get("/runs/<id>/pictures")
     def pictures(id: str) -> Response:
-        """The first layer of a snapshot: its filters, and what they answer to one digit."""
-        try:
-            return _json(first_layer_of(services, id, request.args.get("snapshot", "")))
-        except (RunError, WeightsError, DatasetError, OSError) as error:
-            return _json({"fault": str(error)})
+        """The first filters after a snapshot, and what a layer answers to one digit."""
+        asked = request.args
+        return _answered(
+            lambda: pictures_of(
+                services, id, asked.get("snapshot", ""), asked.get("layer", ""), asked.get("digit", None, int)
+            )
+        )
 
-    @routes.get("/runs/<id>/model.safetensors")
-    def model(id: str) -> Response:
-        """The weights of the last snapshot, with the architecture beside them."""
+    @routes.get("/formats")
+    def formats() -> Response:
+        """What networks can be downloaded as."""
+        return _json({"formats": offered(services)})
+
+    @routes.post("/<any(runs, models):kind>/<name>/download/<format>")
+    def download(kind: str, name: str, format: str) -> Response:
+        """A run's or a bundled network in a format; where it cannot be had, JSON with the `fault`."""
+        if format not in FORMATS:
+            abort(404)
         try:
-            path = executor.store.weights_path(f"run:{executor.store.folder(id).id}")
-        except RunError as error:
-            abort(404, str(error))
-        return send_file(path, "application/octet-stream", as_attachment=True, download_name=f"{id}.safetensors")
+            path = network_file(services, kind, name, str(_sent().get("snapshot") or ""))
+            file, called = written(path, name, format)
+        except (RunError, BackendError, OSError) as error:
+            log.warning("%s as %s: %s", name, format, error)
+            return _json({"fault": str(error)})
+        return send_file(file, "application/octet-stream", as_attachment=True, download_name=called)
 
     @routes.get("/runs/<id>/metrics.csv")
     def metrics(id: str) -> Response:
@@ -107,7 +123,8 @@ def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[s
 
     Returns:
         `runs` (a row for each, or only id and version where the page has it), `active` (whether any run goes on by
-        itself), and `selected`: `curves` (only if changed) with their `key`, and `snapshots`; None without a run.
+        itself), `at_once` (how many are trained at the same time), `most_at_once`, and `selected`: `curves` (only if
+        changed) with their `key`, and `snapshots`; None without a run.
     """
     have = sent.get("have")
     have = have if isinstance(have, dict) else {}
@@ -118,6 +135,8 @@ def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[s
             for row in found
         ],
         "active": any(row["active"] for row in found),
+        "at_once": executor.at_once,
+        "most_at_once": MOST_AT_ONCE,
         "selected": _selected(executor, found, sent),
     }
 
@@ -143,26 +162,50 @@ def _selected(executor: Executor, rows: list[Row], sent: Mapping[str, Any]) -> d
     return told
 
 
-def first_layer_of(services: Services, id: str, snapshot: str = "") -> dict[str, Any]:
-    """The pictures of a run's first layer after a snapshot, the last one where none is named.
+def images_of(looks: Looks, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page knows of the images that are chosen.
+
+    Args:
+        looks: at images of the users' own.
+        sent: the form's `network` and `draft`, `source` and `path`; and `token` of a look that has begun.
+
+    Returns:
+        `words` about the classes; `fit` of the network to them (see `images.fit`), None where it is not known; for
+        images of the user's own `look` (see `Look.data`) as well.
 
     Raises:
-        RunError: there is no such run or snapshot.
-        WeightsError: the snapshot is damaged.
-        DatasetError: there is no digit to answer to.
+        RunError: there are no such images.
     """
-    assert services.store
-    architecture = services.store.folder(id).config().network
-    path = services.store.weights_path(f"run:{id}@{snapshot}" if snapshot else f"run:{id}")
-    dataset = services.samples[0]
-    place = choose(dataset, min(DIGIT, len(dataset.classes) - 1), 0)
-    image = fit_images(dataset.images[place : place + 1], architecture.input_shape)[0]
-    found = first_layer(architecture, load_weights(path, architecture), image)
-    return {"fault": None, "snapshot": path.stem, **(_pictures(found) if found else {"filters": None})}
+    draft = draft_in(sent)
+    if sent.get("source") != OWN:
+        return {"words": words_of(DIGITS), "classes": DIGITS, "fit": fit(draft.classes, DIGITS)}
+    look = looks.of(str(sent.get("token") or ""))
+    if look is None:
+        shape = draft.rows[0].settings.get("shape", ())
+        usable = isinstance(shape, tuple) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+        look = looks.begin(Path(own_path(sent)), shape if usable else (28, 28, 1))
+    found = look.found
+    if not found or found["fault"]:
+        return {"words": "", "classes": [], "fit": None, "look": look.data}
+    return {
+        "words": f"{words_of(found['classes'], found['counts'])}, {sum(found['counts']):,} images.",
+        "classes": found["classes"],
+        "fit": fit(draft.classes, found["classes"]),
+        "look": look.data,
+    }
 
 
-def _pictures(found: FirstLayer) -> dict[str, Any]:
-    return {"layer": found.layer.name, "filters": filters(found).to_dict(), "answers": answers(found).to_dict()}
+def set_at_once(executor: Executor, runs: Any) -> dict[str, Any]:
+    """Sets how many runs are trained at the same time, and begins more where there may be more.
+
+    Raises:
+        RunError: it is no such number.
+    """
+    if isinstance(runs, bool) or not isinstance(runs, int) or not 1 <= runs <= MOST_AT_ONCE:
+        raise RunError(f"From 1 to {MOST_AT_ONCE} runs can be trained at once. Received: {runs!r}")
+    executor.at_once = runs
+    executor.advance()
+    return {"fault": None, "at_once": runs}
 
 
 def _actions(executor: Executor, id: str, sent: Mapping[str, Any]) -> dict[str, Callable[[], None]]:
@@ -184,6 +227,15 @@ def _sent() -> Mapping[str, Any]:
     if not isinstance(sent, dict):
         abort(400, "Send a JSON object.")
     return sent
+
+
+def _answered(find: Callable[[], Mapping[str, Any]]) -> Response:
+    """What is found, or the `fault` in one sentence."""
+    try:
+        return _json(find())
+    except (RunError, ArchitectureError, WeightsError, DatasetError, OSError) as error:
+        log.warning("%s %s", request.path, error)
+        return _json({"fault": str(error)})
 
 
 def _json(told: Mapping[str, Any]) -> Response:

@@ -65,6 +65,18 @@
       });
     },
 
+    /* How many runs are trained at once. */
+    showAtOnce(runs, most) {
+      const place = page().find(".at-once");
+      if (!place.firstChild) {
+        const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
+        select.append(...Array.from({ length: most }, (_, i) => make("option", { value: i + 1 }, i + 1)));
+        place.append(select, " at once");
+      }
+      const select = place.firstChild;
+      if (document.activeElement !== select) select.value = runs;
+    },
+
     showRun() {
       const { rows, chosen, find } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
@@ -72,6 +84,13 @@
       if (row) showHeader(find(".run-header"), row);
     },
   });
+
+  async function setAtOnce(select) {
+    const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
+    select.blur();
+    if (told.fault) set(page().find(".announcer"), told.fault);
+    page().refresh();
+  }
 
   /* The chosen run's header. */
   let header = null;
@@ -101,6 +120,10 @@
     note: () => ({ title: "Note", label: "What you want to remember about this run", field: "notes", value: now().notes, button: "Keep", act: (notes) => does("note", { notes }) }),
     delete: () => ({ title: "Delete this run?", text: "“" + now().title + "” is removed with its curves and all it has learnt. This cannot be undone.", button: "Delete", dangerous: true, act: () => does("delete") }),
   };
+  function download() {
+    const { name, words: when } = page().shownSnapshot();
+    scope.download({ title: "Download “" + now().title + "”", text: "The network " + when + ", as the slider below says; files for other programs as well.", path: "runs/" + encodeURIComponent(now().id), snapshot: name });
+  }
   function headerParts() {
     const button = (name, text, onclick, first) => make("button", { type: "button", className: "text-button" + (first ? " is-first" : ""), "data-action": name, onclick }, text);
     const question = (name, text) => button(name, text, () => scope.ask(QUESTIONS[name]()));
@@ -109,7 +132,7 @@
     look.classList.add("is-first");
     const buttons = make("div", { className: "run-buttons" },
       button("stop", "Stop", (event) => direct(event, "stop"), true), button("resume", "Resume", (event) => direct(event, "resume"), true), look,
-      question("further", "Train further…"), question("rename", "Rename…"), question("note", "Note…"), link("model", "Download model"), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
+      question("further", "Train further…"), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
     const numbers = NUMBERS.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}, "–")));
     return {
       title: make("h2", { tabIndex: -1 }), facts: make("p", { className: "run-facts" }), state: make("span", { className: "run-state" }), message: make("span"), bar: progress(),
@@ -141,7 +164,7 @@
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
     const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), further: can.has("further"), rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
-    const to = { look: "../#" + new URLSearchParams(row.look), model: base + "model.safetensors", metrics: base + "metrics.csv" };
+    const to = { look: "../#" + new URLSearchParams(row.look), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");

@@ -5,10 +5,10 @@
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const ACTIVE = 1000, IDLE = 5000, AFTER_FAULT = 3000;
   const rows = new Map();
-  const chosen = { run: null, compare: [] };
+  const chosen = { run: null, compare: [], layer: null };
   let order = [], curvesKey = null, learnt = "", timer = null, asking = null, again = false;
   const find = (selector) => document.querySelector(selector);
-  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, act, find }));
+  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, chooseLayer, act, post, find }));
 
   /* The server. */
   async function post(path, sent) {
@@ -62,6 +62,7 @@
     if (!there.has(chosen.run)) choose({ run: order[0] || null, compare: [] });
     page.showList();
     page.showRun();
+    page.showAtOnce(told.at_once, told.most_at_once);
     if (sent.run !== chosen.run || sent.compare !== chosen.compare) again = true; // something else was chosen meanwhile
     else if (told.selected) {
       if (told.selected.curves) page.showCurves(told.selected.curves);
@@ -75,10 +76,18 @@
     if (next.run !== chosen.run) page.forgetPictures();
     Object.assign(chosen, next);
     curvesKey = null;
+    write();
+  }
+  function write() {
     const query = new URLSearchParams();
     if (chosen.run) query.set("run", chosen.run);
     if (chosen.compare.length) query.set("compare", chosen.compare.join(","));
+    if (chosen.layer) query.set("layer", chosen.layer);
     history.replaceState(history.state, "", "#" + query);
+  }
+  function chooseLayer(name) {
+    chosen.layer = name;
+    write();
   }
   function select(id) {
     if (id === chosen.run) return;
@@ -95,7 +104,7 @@
   }
   function read() {
     const query = new URLSearchParams(location.hash.slice(1));
-    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean) });
+    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean), layer: query.get("layer") });
     curvesKey = null;
   }
   window.addEventListener("hashchange", () => { page.forgetPictures(); read(); refresh(); });
