@@ -17,6 +17,7 @@ PICTURE = "picture"
 ANSWER = "answer"
 NOTICE = "notice"
 NOTICE_TEXT = "notice-text"
+NOTICE_TRAIN = "notice-train"
 
 MODEL = "model"
 BACKEND = "backend"

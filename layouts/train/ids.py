@@ -31,6 +31,7 @@ NETWORK_WORDS = "network-words"
 EDIT_LAYERS = "edit-layers"
 DOWNLOAD_BUNDLED = "download-bundled"
 OWN_DATA = "own-data"
+SKIP = "skip-field"
 IMAGES_WORDS = "images-words"
 """Where the page says which classes the images have, and how the network fits them."""
 

@@ -188,7 +188,7 @@ def fit(known: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
         words = f"The network calls its classes {_named(known)}; those of the images are taken for them one by one."
         return {"words": words, "wrong": False, "offer": "Call them as the images do"}
     words = f"The network tells the {len(known)} classes {_named(known)} apart, and these images have others."
-    return {"words": words, "wrong": True, "offer": f"Give it the {count} of the images"}
+    return {"words": words, "wrong": True, "offer": f"Give it these {count} classes"}
 
 
 def check_images(config: RunConfig, found: Mapping[str, Any] | None) -> None:

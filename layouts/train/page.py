@@ -134,15 +134,18 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
                     inputWrapperOrder=ORDER,
                     debounce=True,
                 ),
-                dmc.Switch(
-                    id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"
-                ),
             ],
             id=ids.OWN_DATA,
             className="wide own-data",
             hidden=True,
         ),
         html.Div(id=ids.IMAGES_WORDS, className="wide images-words", role="status"),
+        html.Div(
+            dmc.Switch(id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"),
+            id=ids.SKIP,
+            className="wide",
+            hidden=True,
+        ),
         _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
         _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
     ]

@@ -82,5 +82,6 @@ def layers_shown(network: Architecture) -> Sequence[LayerInfo]:
 
 
 def layer_words(info: LayerInfo) -> str:
-    """`conv1 · convolution 3×3 · 26×26×32`."""
-    return joined(info.name, kind_words(info), shape_words(info.output_shape))
+    """`conv1 · convolution 3×3 · 26×26×32`; a name that says what it is stands alone."""
+    kind = kind_words(info)
+    return joined(info.name, "" if kind in info.name else kind, shape_words(info.output_shape))

@@ -30,8 +30,6 @@ from .rows import Row, Rows
 log = logging.getLogger(__name__)
 
 MOST_COMPARED = 8
-MOST_AT_ONCE = 8
-"""Runs trained at the same time; more would only get in each other's way."""
 
 
 def register_train_routes(server: Flask, services: Services, looks: Looks, prefix: str) -> None:
@@ -123,7 +121,7 @@ def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[s
 
     Returns:
         `runs` (a row for each, or only id and version where the page has it), `active` (whether any run goes on by
-        itself), `at_once` (how many are trained at the same time), `most_at_once`, and `selected`: `curves` (only if
+        itself), `at_once` (how many are trained at the same time), and `selected`: `curves` (only if
         changed) with their `key`, and `snapshots`; None without a run.
     """
     have = sent.get("have")
@@ -136,7 +134,6 @@ def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[s
         ],
         "active": any(row["active"] for row in found),
         "at_once": executor.at_once,
-        "most_at_once": MOST_AT_ONCE,
         "selected": _selected(executor, found, sent),
     }
 
@@ -201,11 +198,9 @@ def set_at_once(executor: Executor, runs: Any) -> dict[str, Any]:
     Raises:
         RunError: it is no such number.
     """
-    if isinstance(runs, bool) or not isinstance(runs, int) or not 1 <= runs <= MOST_AT_ONCE:
-        raise RunError(f"From 1 to {MOST_AT_ONCE} runs can be trained at once. Received: {runs!r}")
     executor.at_once = runs
     executor.advance()
-    return {"fault": None, "at_once": runs}
+    return {"fault": None, "at_once": executor.at_once}
 
 
 def _actions(executor: Executor, id: str, sent: Mapping[str, Any]) -> dict[str, Callable[[], None]]:

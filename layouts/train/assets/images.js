@@ -48,10 +48,12 @@
     for (const note of found ? found.notes || [] : []) parts.push(make("p", { className: "note" }, note));
     if (found && found.unreadable.count) parts.push(make("details", {}, make("summary", {}, counted(found.unreadable) + "."), unreadable(found.unreadable)));
     place().replaceChildren(...parts);
+    document.getElementById("skip-field").hidden = !(found && found.unreadable.count);
   }
 
   clientside.trainImages = async function (network, draft, source, path) {
     Object.assign(form, { network, draft, source, path });
+    document.getElementById("skip-field").hidden = true;
     if (source === "own" && !(path || "").trim()) { serial += 1; scope.images.classes = []; place().replaceChildren(); return; }
     try {
       const told = await examine((words) => place().replaceChildren(make("p", { className: "note" }, words)));
@@ -79,6 +81,7 @@
     show(told);
     const found = told.look && told.look.found, fault = told.fault || (found && found.fault);
     if (fault) return void say(fault);
+    if (told.fit.wrong) return void say(told.fit.words + " The button “" + told.fit.offer + "” above mends that.");
     const go = (skip) => { looked += 1; window.dash_clientside.set_props("looked", { data: { token: told.look.token, skip, looked } }); };
     if (!found.unreadable.count || asked.skip) return void go(asked.skip);
     scope.ask({ title: "Train without them?", text: counted(found.unreadable) + ":", more: unreadable(found.unreadable), button: "Train without them", act: async () => go(true) });

@@ -66,14 +66,15 @@
     },
 
     /* How many runs are trained at once. */
-    showAtOnce(runs, most) {
+    showAtOnce(runs) {
       const place = page().find(".at-once");
       if (!place.firstChild) {
         const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
-        select.append(...Array.from({ length: most }, (_, i) => make("option", { value: i + 1 }, i + 1)));
+        select.append(...[1, 2, 3, 4, 6, 8].map(choice));
         place.append(select, " at once");
       }
       const select = place.firstChild;
+      if (![...select.options].some((option) => Number(option.value) === runs)) select.append(choice(runs)); // set elsewhere
       if (document.activeElement !== select) select.value = runs;
     },
 
@@ -85,6 +86,7 @@
     },
   });
 
+  const choice = (runs) => make("option", { value: runs }, runs);
   async function setAtOnce(select) {
     const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
     select.blur();
@@ -122,7 +124,7 @@
   };
   function download() {
     const { name, words: when } = page().shownSnapshot();
-    scope.download({ title: "Download “" + now().title + "”", text: "The network " + when + ", as the slider below says; files for other programs as well.", path: "runs/" + encodeURIComponent(now().id), snapshot: name });
+    scope.download({ title: "Download “" + now().title + "”", text: "The network as it was " + when + "; the slider of snapshots chooses another moment.", path: "runs/" + encodeURIComponent(now().id), snapshot: name });
   }
   function headerParts() {
     const button = (name, text, onclick, first) => make("button", { type: "button", className: "text-button" + (first ? " is-first" : ""), "data-action": name, onclick }, text);

@@ -62,7 +62,7 @@
     if (!there.has(chosen.run)) choose({ run: order[0] || null, compare: [] });
     page.showList();
     page.showRun();
-    page.showAtOnce(told.at_once, told.most_at_once);
+    page.showAtOnce(told.at_once);
     if (sent.run !== chosen.run || sent.compare !== chosen.compare) again = true; // something else was chosen meanwhile
     else if (told.selected) {
       if (told.selected.curves) page.showCurves(told.selected.curves);
