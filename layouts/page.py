@@ -77,18 +77,13 @@ def page(services: Services) -> Any:
 
 
 _STORES = (
-    ids.INK,
     ids.SUBJECT,
     ids.SELECTION,
     ids.EDITS,
     ids.BESIDE,
-    ids.RUN,
-    ids.JOB,
     ids.ARRANGEMENT,
     ids.PANELS,
-    ids.SHOWN,
     ids.PICTURE,
-    ids.ANSWER,
 )
 
 
@@ -99,7 +94,7 @@ def _header(services: Services) -> Any:
             [
                 dmc.Select(
                     id=ids.MODEL,
-                    data=[{"value": name, "label": title} for name, title in services.models.items()],
+                    data=model_options(services),
                     value=services.model,
                     allowDeselect=False,
                     size="sm",
@@ -386,8 +381,14 @@ def _second_image() -> list[Any]:
     ]
 
 
-def _second_model(services: Services) -> Any:
-    options = [
+def model_options(services: Services) -> list[dict[str, Any]]:
+    """The models that can be chosen now, as options of a dropdown."""
+    return [{"value": name, "label": title} for name, title in services.models.items()]
+
+
+def second_options(services: Services) -> list[dict[str, Any]]:
+    """Likewise those of a second model, on every backend."""
+    return [
         {
             "value": f"{backend.name}:{name}",
             "label": f"{backend.title} · {title}" + (" (not installed)" if backend.missing else ""),
@@ -396,9 +397,12 @@ def _second_model(services: Services) -> Any:
         for backend in services.backends
         for name, title in services.models.items()
     ]
+
+
+def _second_model(services: Services) -> Any:
     return dmc.Select(
         id=ids.SECOND_MODEL,
-        data=options,
+        data=second_options(services),
         placeholder="none",
         clearable=True,
         size="xs",

@@ -1,5 +1,6 @@
 """The training page's figures: curves of runs, and what their first layer looks like."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -67,11 +68,20 @@ def curves(runs: Sequence[Run]) -> Figure:
 def _loss_ticks(runs: Sequence[Run]) -> dict[str, Any]:
     """Plotly's own ticks of a logarithmic axis leave the zeros out: 5 for 0.5."""
     losses = np.concatenate([run.losses[run.losses > 0] for run in runs] or [np.ones(1, np.float32)])
-    spread = float(losses.max() / losses.min()) if len(losses) else 1.0
-    # A training that has just begun spans less than from one round number to the next.
+    low, high = (float(losses.min()), float(losses.max())) if len(losses) else (1.0, 1.0)
+    first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1
+    # A training that has just begun spans less than from one round number to the next; one gone wild, many powers.
+    spread = high / low
     digits = (1.0,) if spread > 200 else (1.0, 2.0, 5.0) if spread > 5 else tuple(np.arange(10, 100, 2) / 10)
-    ticks = [float(digit) * 10.0**power for power in range(-7, 4) for digit in digits]
-    return {"tickvals": ticks, "ticktext": [f"{tick:.8f}".rstrip("0").rstrip(".") for tick in ticks]}
+    step = max(1, (last - first) // 6)
+    ticks = [float(digit) * 10.0**power for power in range(first, last + 1, step) for digit in digits]
+    return {"tickvals": ticks, "ticktext": [_loss_words(tick) for tick in ticks]}
+
+
+def _loss_words(loss: float) -> str:
+    return (
+        f"{loss:.0e}".replace("e+0", "e").replace("e+", "e") if loss >= 1e5 else f"{loss:.10f}".rstrip("0").rstrip(".")
+    )
 
 
 def _axis() -> dict[str, Any]:

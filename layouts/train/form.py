@@ -77,10 +77,10 @@ def filled(recipe: Recipe) -> dict[str, Any]:
         "epochs": recipe.epochs,
         "batch": recipe.batch or "",
         "optimiser": optimiser.name,
-        "rate": recipe.learning_rate,
+        "rate": f"{recipe.learning_rate:g}",
         "schedule": recipe.schedule,
         "augmentation": recipe.augmentation is not None,
-        "weight-decay": optimiser.weight_decay,
+        "weight-decay": f"{optimiser.weight_decay:g}",
         "momentum": optimiser.momentum,
         "label-smoothing": optimiser.label_smoothing,
     }
@@ -98,7 +98,26 @@ def preset_of(network: str, values: Values) -> str:
 
 
 def _is(wanted: Values, values: Values) -> bool:
-    return all(values.get(name) == value or (not value and not values.get(name)) for name, value in wanted.items())
+    return all(_same(values.get(name), value) for name, value in wanted.items())
+
+
+def _same(given: Any, wanted: Any) -> bool:
+    """Whether two values of a field mean the same, such as `1e-3` and `0.001`."""
+    if isinstance(given, str) and isinstance(wanted, str) and given and wanted:
+        try:
+            return _written(given) == _written(wanted)
+        except ValueError:
+            return given == wanted
+    return bool(given == wanted or (not given and not wanted))
+
+
+def _written(text: str) -> float:
+    """A number as people write it, with a point or a comma.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(text.strip().replace(",", "."))
 
 
 def config_of(values: Values, services: Services) -> RunConfig:
@@ -171,6 +190,8 @@ def _recipe(values: Values) -> Recipe:
 def _number(values: Values, name: str, words: str) -> float:
     value = values.get(name)
     try:
+        if isinstance(value, str):
+            return _written(value)
         if not isinstance(value, bool) and value is not None:
             return float(value)
     except (ValueError, TypeError):

@@ -160,7 +160,7 @@ def _how(values: dict[str, Any]) -> list[Any]:
         _number("epochs", "Epochs", values, "How often each image is seen.", min=1, allowDecimal=False),
         _number("batch", "Batch size", values, "Images a step; empty: all.", min=1, allowDecimal=False),
         _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
-        _number("rate", "Learning rate", values, "How far; the peak of a cycle.", min=0, step=0.001, decimalScale=8),
+        _text_number("rate", "Learning rate", values, "How far; the peak of a cycle."),
         _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
         html.Div(
             dmc.Switch(
@@ -178,7 +178,7 @@ def _how(values: dict[str, Any]) -> list[Any]:
 def _more(values: dict[str, Any]) -> list[Any]:
     return [
         _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
-        _number("weight-decay", "Weight decay", values, "Pulls weights to zero.", min=0, step=0.01),
+        _text_number("weight-decay", "Weight decay", values, "Pulls weights to zero."),
         _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
         _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
     ]
@@ -216,6 +216,19 @@ def _number(name: str, label: str, values: dict[str, Any], description: str, **o
         inputWrapperOrder=ORDER,
         clampBehavior="none",
         **options,
+    )
+
+
+def _text_number(name: str, label: str, values: dict[str, Any], description: str) -> Any:
+    # A number field would take the e out of 1e-4 and leave 14.
+    return dmc.TextInput(
+        id=ids.field(name),
+        label=label,
+        value=values[name],
+        description=description,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        inputProps={"inputMode": "decimal", "autoComplete": "off"},
     )
 
 

@@ -91,6 +91,7 @@
   }
   function select(id) {
     if (id === chosen.run) return;
+    history.pushState(null, "", location.hash); // the way back is to the run before
     choose({ run: id, compare: chosen.compare.filter((other) => other !== id) });
     page.showList();
     page.showRun();
@@ -129,7 +130,9 @@
   clientside.trainOwnData = (source) => source !== "own";
   clientside.trainPreset = function (filled, ...values) {
     const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing"];
-    const holds = (recipe) => names.every((name, i) => values[i] === recipe[name] || (!values[i] && !recipe[name]));
+    const number = (value) => (typeof value === "string" && value.trim() ? Number(value.replace(",", ".")) : NaN);
+    const same = (given, wanted) => given === wanted || (!given && !wanted) || number(given) === number(wanted);
+    const holds = (recipe) => names.every((name, i) => same(values[i], recipe[name]));
     return Object.values(filled.recipes).map((recipe) => "text-button preset" + (holds(recipe) ? " is-filled" : ""));
   };
 
