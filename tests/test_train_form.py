@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 from layerscope.layouts.services import Services
-from layerscope.layouts.train.form import RECIPES, begins, config_of, defaults, filled, preset_of, sources, with_epochs
+from layerscope.layouts.train.form import (
+    RECIPES,
+    begins,
+    config_of,
+    defaults,
+    filled,
+    preset_of,
+    sources,
+    values_of,
+    with_epochs,
+)
+from layerscope.layouts.train.layers import layers_of
 from layerscope.models.bundled import BUNDLED
 from layerscope.training.config import RunConfig, RunError, check
 from layerscope.training.folder import Status
@@ -117,3 +128,22 @@ def test_epochs_to_add_come_as_text() -> None:
     assert with_epochs("5") == 5
     with pytest.raises(RunError, match="The number of epochs is missing"):
         with_epochs(None)
+
+
+def test_the_settings_of_a_run_fill_the_form_that_asks_for_the_same(services: Services, tmp_path: Path) -> None:
+    draft = layers_of({"network": "cnn", "edit": {"action": "classes", "classes": ["a", "b"]}})["draft"]
+    for changed in (
+        {"network": "dense", "source": "digits", "share": 12.5, "begin": "dense", "title": "Mine", "seed": 3},
+        {"network": "cnn", "architecture": draft, "source": "own", "path": str(tmp_path), "skip": True},
+        {"rate": "1e-4", "batch": "", "weight-decay": "0,01", "validation": 0, "augmentation": False},
+    ):
+        config = config_of({**defaults(services), **changed}, services)
+        assert config_of(values_of(config), services) == config
+    assert values_of(config)["rate"] == "0.0001"
+
+
+@pytest.mark.parametrize("text", ["1e-4", " 0.0001 ", "0,0001", 0.0001])
+def test_a_rate_is_taken_as_it_is_written(text: Any, services: Services) -> None:
+    assert config_of({**defaults(services), "rate": text}, services).recipe.learning_rate == 1e-4
+    fields = {**filled(FAST["cnn"]), "rate": "2e-3"}
+    assert preset_of("cnn", fields) == "fast"

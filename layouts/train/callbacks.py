@@ -12,7 +12,7 @@ from ...training.config import RunError, check
 from ..frame import add_page
 from ..services import Services
 from . import ids
-from .form import FRESH, OWN, RECIPES, begins, config_of, filled, preset_of, presets
+from .form import FRESH, OWN, RECIPES, begins, config_of, filled, preset_of, presets, values_of
 from .images import Looks, check_images
 from .layers import edited, words_of
 from .page import train_page
@@ -88,6 +88,21 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
         return options, chosen if known else FRESH, f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
 
     @app.callback(
+        *[_value(partial(Output, allow_duplicate=True), name) for name in ids.FIELDS],
+        Output(ids.FILLED, "data", allow_duplicate=True),
+        Output(ids.FAULT, "children", allow_duplicate=True),
+        Input(ids.AGAIN, "data"),
+        prevent_initial_call=True,
+    )
+    def again(asked: dict[str, Any]) -> Any:
+        """Fills the form with what an earlier run was made with."""
+        try:
+            values = values_of(executor.store.folder(str(asked["run"])).config())
+        except RunError as error:
+            return *[no_update] * (len(ids.FIELDS) + 1), str(error)
+        return *[values[name] for name in ids.FIELDS], presets(values["network"]), ""
+
+    @app.callback(
         *[_value(Output, name) for name in ids.RECIPE_FIELDS],
         Output(ids.FILLED, "data"),
         Input({"type": ids.PRESET, "recipe": ALL}, "n_clicks"),
@@ -120,6 +135,7 @@ def _register_browser(app: Dash) -> None:
         "trainForget",
         _value(partial(Output, allow_duplicate=True), "architecture"),
         _value(Input, "network"),
+        _value(State, "architecture"),
         prevent_initial_call=True,
     )
     clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))

@@ -8,12 +8,13 @@ from ...backends.base import Optimiser
 from ...datasets.mnist import find_mnist
 from ...datasets.pendigits import find_pendigits
 from ...models.bundled import BUNDLED
+from ...models.drafts import data_of, draft_of
 from ...training.augmentation import Augmentation
 from ...training.config import DataChoice, RunConfig, RunError
 from ...training.recipes import FAST, ORIGINAL, Recipe
 from ...training.runs import SOURCE, RunStore
 from ..services import Services
-from .layers import edited
+from .layers import EDITED, edited
 
 Values = Mapping[str, Any]
 Option = dict[str, Any]
@@ -204,6 +205,28 @@ def _whole(values: Values, name: str, words: str) -> int:
     if not number.is_integer():
         raise RunError(f"{words} is a whole number. Received: {number:g}")
     return int(number)
+
+
+def values_of(config: RunConfig) -> dict[str, Any]:
+    """The filled form that asks for a run like this one."""
+    network = config.network
+    base = network.name.removesuffix(EDITED)
+    base = base if base in BUNDLED else next(iter(BUNDLED))
+    data, known = config.data, config.data.source in SOURCES
+    return {
+        "network": base,
+        "architecture": {**data_of(draft_of(network)), "network": base} if config.architecture else None,
+        "backend": config.backend,
+        "begin": config.start or FRESH,
+        "source": data.source if known else OWN,
+        "path": "" if known else data.source,
+        "skip": data.skip_unreadable,
+        "share": _percent(data.share),
+        **filled(config.recipe),
+        "validation": _percent(config.recipe.validation),
+        "seed": config.recipe.seed,
+        "title": config.title,
+    }
 
 
 def _percent(share: float) -> float:

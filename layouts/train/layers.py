@@ -45,11 +45,18 @@ def layers_of(sent: Sent) -> dict[str, Any]:
     """
     try:
         draft, edit = draft_in(sent), sent.get("edit") or {}
-        return _told(EDITS[edit["action"]](draft, edit) if edit else draft, sent.get("classes") or ())
+        told = _told(EDITS[edit["action"]](draft, edit) if edit else draft, sent.get("classes") or ())
+        return {**told, "draft": {**told["draft"], "network": _base(sent)}}
     except ArchitectureError as error:
         raise RunError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"This edit of a network cannot be made: {error!r}") from error
+
+
+def _base(sent: Sent) -> str:
+    """The bundled network that the form names beside the draft: the draft is let go when another one is chosen."""
+    draft = sent.get("draft")
+    return str((draft.get("network") if isinstance(draft, dict) else "") or sent.get("network") or "")
 
 
 def draft_in(sent: Sent) -> Draft:

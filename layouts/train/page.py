@@ -29,6 +29,7 @@ def train_page(services: Services) -> Any:
         [
             dcc.Store(id=ids.STARTED),
             dcc.Store(id=ids.LEARNT),
+            dcc.Store(id=ids.AGAIN),
             dcc.Store(id=ids.LOOK),
             dcc.Store(id=ids.LOOKED),
             dcc.Store(id=ids.field("architecture")),

@@ -6,7 +6,7 @@
   const form = { network: null, draft: null };
   clientside.trainNetwork = function (network, draft) { Object.assign(form, { network, draft }); };
   scope.network = () => ({ network: form.network, title: document.getElementById("field-network").value });
-  clientside.trainForget = function () { return null; };
+  clientside.trainForget = function (network, draft) { return draft && draft.network === network ? window.dash_clientside.no_update : null; };
 
   const ask = (sent) => scope.train.post("layers", { ...sent, classes: scope.images.classes });
   const written = (field) => (Array.isArray(field.value) ? field.value.join("×") : field.value);

@@ -122,6 +122,12 @@
     note: () => ({ title: "Note", label: "What you want to remember about this run", field: "notes", value: now().notes, button: "Keep", act: (notes) => does("note", { notes }) }),
     delete: () => ({ title: "Delete this run?", text: "“" + now().title + "” is removed with its curves and all it has learnt. This cannot be undone.", button: "Delete", dangerous: true, act: () => does("delete") }),
   };
+  let asked = 0;
+  function again() {
+    window.dash_clientside.set_props("again", { data: { run: now().id, asked: (asked += 1) } });
+    page().find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
+    page().find(".announcer").textContent = "The form has the settings of " + now().title;
+  }
   function download() {
     const { name, words: when } = page().shownSnapshot();
     scope.download({ title: "Download “" + now().title + "”", text: "The network as it was " + when + "; the slider of snapshots chooses another moment.", path: "runs/" + encodeURIComponent(now().id), snapshot: name });
@@ -134,7 +140,7 @@
     look.classList.add("is-first");
     const buttons = make("div", { className: "run-buttons" },
       button("stop", "Stop", (event) => direct(event, "stop"), true), button("resume", "Resume", (event) => direct(event, "resume"), true), look,
-      question("further", "Train further…"), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
+      question("further", "Train further…"), button("again", "Use its settings", again), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
     const numbers = NUMBERS.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}, "–")));
     return {
       title: make("h2", { tabIndex: -1 }), facts: make("p", { className: "run-facts" }), state: make("span", { className: "run-state" }), message: make("span"), bar: progress(),
@@ -165,7 +171,7 @@
   }
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
-    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), further: can.has("further"), rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
+    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
     const to = { look: "../#" + new URLSearchParams(row.look), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
