@@ -557,6 +557,24 @@ def test_curves_are_a_valid_figure_at_every_length(steps: int) -> None:
         assert alone.data[2].x[0] == pytest.approx(6)
 
 
+@pytest.mark.parametrize("losses", [[], [2.3], [2.29, 2.31], [2, 0.01], [3, 1e-7], [2.3, 1e21], [0, 0.5]])
+def test_the_axis_of_the_loss_can_be_read_whatever_happened(losses: list[float]) -> None:
+    empty = run(0, epochs_in_all=3)
+    given = replace(
+        empty,
+        steps=np.arange(1, len(losses) + 1),
+        losses=np.array(losses, np.float32),
+        accuracies=np.zeros(len(losses)),
+    )
+    axis = curves([given]).layout.yaxis
+    low, high = axis.range
+    assert high - low >= 0.3
+    assert all(low <= np.log10(loss) <= high for loss in losses if loss)
+    seen = [text for tick, text in zip(axis.tickvals, axis.ticktext, strict=True) if low <= np.log10(tick) <= high]
+    assert 2 <= len(seen) <= 9
+    assert [float(text) for text in axis.ticktext] == pytest.approx(list(axis.tickvals))
+
+
 def test_filters_of_a_dense_layer_lie_as_the_image_does() -> None:
     network = BUNDLED["dense"]
     weights = initial_weights(network)

@@ -19,6 +19,9 @@ from .rows import thinned
 Trace = dict[str, Any]
 
 MOST_POINTS = 500
+LEAST_DECADES = 0.3
+MOST_POWERS = 7
+"""Powers of ten that have a tick each."""
 MOST_TILES = 64
 MOST_LABELS = 26
 """Bars that can be told apart by names below them."""
@@ -49,8 +52,7 @@ def curves(runs: Sequence[Run]) -> Figure:
             "domain": [0.55, 1],
             "type": "log",
             "title": _title("loss (nats)"),
-            **_loss_ticks(runs),
-            **({"range": [-1, 0.5]} if empty else {}),
+            **_loss_axis(traces),
         },
         yaxis2={
             **_axis(),
@@ -58,30 +60,36 @@ def curves(runs: Sequence[Run]) -> Figure:
             "anchor": "x",
             "title": _title("accuracy"),
             "tickformat": ".3~%",
-            "autorangeoptions": {"clipmax": 1.002},
+            "autorangeoptions": {"clipmin": -0.002, "clipmax": 1.002},
             "nticks": 6,
             **({"range": [0, 1]} if empty else {}),
         },
     )
 
 
-def _loss_ticks(runs: Sequence[Run]) -> dict[str, Any]:
-    """Plotly's own ticks of a logarithmic axis leave the zeros out: 5 for 0.5."""
-    losses = np.concatenate([run.losses[run.losses > 0] for run in runs] or [np.ones(1, np.float32)])
-    low, high = (float(losses.min()), float(losses.max())) if len(losses) else (1.0, 1.0)
-    first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1
-    # A training that has just begun spans less than from one round number to the next; one gone wild, many powers.
-    spread = high / low
-    digits = (1.0,) if spread > 200 else (1.0, 2.0, 5.0) if spread > 5 else tuple(np.arange(10, 100, 2) / 10)
-    step = max(1, (last - first) // 6)
-    ticks = [float(digit) * 10.0**power for power in range(first, last + 1, step) for digit in digits]
-    return {"tickvals": ticks, "ticktext": [_loss_words(tick) for tick in ticks]}
+def _loss_axis(traces: Sequence[Trace]) -> dict[str, Any]:
+    """Range and ticks of the logarithmic axis; Plotly's own ticks leave the zeros out: 5 for 0.5.
+
+    It shows at least a factor of two, so that a training that has just begun does not look like a mountain range.
+    """
+    losses = np.concatenate([np.empty(0), *(trace["y"] for trace in traces if trace["yaxis"] == "y")])
+    losses = np.log10(losses[np.isfinite(losses) & (losses > 0)])
+    low, high = (float(losses.min()), float(losses.max())) if len(losses) else (-1.0, 0.5)
+    wider = max(0.0, LEAST_DECADES - (high - low)) / 2
+    low, high = low - wider, high + wider
+    decades = high - low
+    digits = (1.0,) if decades > 2.3 else (1.0, 2.0, 5.0) if decades > 0.7 else (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
+    step = 1 + int(decades / MOST_POWERS)
+    powers = range(math.floor(low) - 1, math.ceil(high) + 2, step)
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    margin = 0.05 * decades
+    words = [_loss_words(tick) for tick in ticks]
+    return {"range": [low - margin, high + margin], "tickvals": ticks, "ticktext": words}
 
 
 def _loss_words(loss: float) -> str:
-    return (
-        f"{loss:.0e}".replace("e+0", "e").replace("e+", "e") if loss >= 1e5 else f"{loss:.10f}".rstrip("0").rstrip(".")
-    )
+    """`0.25`, `20`, `1e6`."""
+    return f"1e{round(math.log10(loss))}" if loss >= 1e5 else f"{loss:.10f}".rstrip("0").rstrip(".")
 
 
 def _axis() -> dict[str, Any]:
@@ -148,7 +156,7 @@ def _pair(
     """The same line of both curves, with the kind it is of."""
     common = {
         "type": "scatter",
-        "mode": "lines+markers" if markers else "lines",
+        "mode": "lines+markers" if markers or len(x) < 2 else "lines",  # a line needs two points
         "x": x,
         "line": dict(line),
         "opacity": opacity,
