@@ -12,10 +12,12 @@ from ...training.config import RunError, check
 from ..frame import add_page
 from ..services import Services
 from . import ids
-from .form import FRESH, OWN, RECIPES, begins, config_of, filled, preset_of, presets, values_of
-from .images import Looks, check_images
+from .classes import check_images
+from .form import FRESH, OWN, begins, config_of, values_of
+from .images import Looks
 from .layers import edited, words_of
 from .page import train_page
+from .presets import RECIPES, filled, preset_of, presets
 from .routes import register_train_routes
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,7 @@ def _register_browser(app: Dash) -> None:
         prevent_initial_call=True,
     )
     clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
+    clientside("trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
     clientside(
         "trainImages",
         _value(Input, "network"),

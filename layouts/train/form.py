@@ -9,21 +9,20 @@ from ...datasets.mnist import find_mnist
 from ...datasets.pendigits import find_pendigits
 from ...models.bundled import BUNDLED
 from ...models.drafts import data_of, draft_of
+from ...models.weights import WeightsError, read_architecture
 from ...training.augmentation import Augmentation
 from ...training.config import DataChoice, RunConfig, RunError
-from ...training.recipes import FAST, ORIGINAL, Recipe
+from ...training.recipes import FAST, Recipe
 from ...training.runs import SOURCE, RunStore
 from ..services import Services
 from .layers import EDITED, edited
+from .presets import Values, filled, number_in, percent
 
-Values = Mapping[str, Any]
 Option = dict[str, Any]
 
-RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL}
-VALIDATION = 0.1
-"""Kept out where a recipe keeps nothing out, so that there is a curve of it to watch."""
 FRESH = "fresh"
 OWN = "own"
+FILE = "file"
 
 SCHEDULES: Mapping[str, str] = {"one-cycle": "One cycle", "constant": "Constant"}
 OPTIMISERS: Mapping[str, str] = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}
@@ -46,7 +45,7 @@ def sources(data: Path | None) -> list[Option]:
 
 
 def begins(network: str, own: str, store: RunStore | None) -> list[Option]:
-    """What a training can begin from: chance, the network's bundled weights, and what earlier runs of it have learnt.
+    """What a training can begin from: chance, its bundled weights, what earlier runs of it have learnt, and a file.
 
     Args:
         network: the bundled network that is trained, or that the edited one is made of.
@@ -59,7 +58,8 @@ def begins(network: str, own: str, store: RunStore | None) -> list[Option]:
         for id, title in (store.learnt().items() if store else ())
         if _trains(store, id) in (network, own)
     ]
-    return [{"value": FRESH, "label": "Fresh weights"}, *bundled, *earlier]
+    file = {"value": FILE, "label": "A weights file…"}
+    return [{"value": FRESH, "label": "Fresh weights"}, *bundled, *earlier, file]
 
 
 def _trains(store: RunStore | None, id: str) -> str | None:
@@ -70,64 +70,13 @@ def _trains(store: RunStore | None, id: str) -> str | None:
         return None
 
 
-def filled(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's fields of the form, by their names."""
-    optimiser = recipe.optimiser
-    return {
-        "validation": _percent(recipe.validation or VALIDATION),
-        "epochs": recipe.epochs,
-        "batch": recipe.batch or "",
-        "optimiser": optimiser.name,
-        "rate": f"{recipe.learning_rate:g}",
-        "schedule": recipe.schedule,
-        "augmentation": recipe.augmentation is not None,
-        "weight-decay": f"{optimiser.weight_decay:g}",
-        "momentum": optimiser.momentum,
-        "label-smoothing": optimiser.label_smoothing,
-    }
-
-
-def presets(network: str) -> dict[str, Any]:
-    """A network's recipes as fields of the form, for the page to see whether one of them is filled in."""
-    return {"network": network, "recipes": {name: filled(known[network]) for name, known in RECIPES.items()}}
-
-
-def preset_of(network: str, values: Values) -> str:
-    """Which of a network's recipes the fields hold; empty when they hold another one."""
-    found = (name for name, recipes in RECIPES.items() if network in recipes and _is(filled(recipes[network]), values))
-    return next(found, "")
-
-
-def _is(wanted: Values, values: Values) -> bool:
-    return all(_same(values.get(name), value) for name, value in wanted.items())
-
-
-def _same(given: Any, wanted: Any) -> bool:
-    """Whether two values of a field mean the same, such as `1e-3` and `0.001`."""
-    if isinstance(given, str) and isinstance(wanted, str) and given and wanted:
-        try:
-            return _written(given) == _written(wanted)
-        except ValueError:
-            return given == wanted
-    return bool(given == wanted or (not given and not wanted))
-
-
-def _written(text: str) -> float:
-    """A number as people write it, with a point or a comma.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return float(text.strip().replace(",", "."))
-
-
 def config_of(values: Values, services: Services) -> RunConfig:
     """The run that a filled form asks for; whether it can be trained is checked where it is made.
 
     Raises:
         RunError: a field is empty or holds no such value; the message names it.
     """
-    begin, own = values.get("begin") or FRESH, edited(values.get("architecture"))
+    own = edited(values.get("architecture"))
     return RunConfig(
         model=own.name if own else str(values.get("network") or ""),
         architecture=own,
@@ -139,9 +88,22 @@ def config_of(values: Values, services: Services) -> RunConfig:
             share=_number(values, "share", "The share of the data") / 100,
             skip_unreadable=bool(values.get("skip")),
         ),
-        start="" if begin == FRESH else str(begin),
+        start=_start(values),
         title=str(values.get("title") or "").strip()[:200],
     )
+
+
+def _start(values: Values) -> str:
+    """Where the weights come from that a run begins with; empty for fresh ones."""
+    begin = str(values.get("begin") or FRESH)
+    if begin != FILE:
+        return "" if begin == FRESH else begin
+    path = _path(values, "weights", "The weights file")
+    try:
+        read_architecture(Path(path))
+    except WeightsError as error:
+        raise RunError(f"A training can begin with a .safetensors file of Layerscope only. {error}") from error
+    return path
 
 
 def _source(values: Values) -> str:
@@ -156,9 +118,14 @@ def own_path(values: Values) -> str:
     Raises:
         RunError: it is missing, or there is nothing there.
     """
-    given = str(values.get("path") or "").strip().strip("\"'")
+    return _path(values, "path", "The path of your own images")
+
+
+def _path(values: Values, name: str, words: str) -> str:
+    """A path on the computer that serves the page."""
+    given = str(values.get(name) or "").strip().strip("\"'")
     if not given:
-        raise RunError("The path of your own images is missing.")
+        raise RunError(f"{words} is missing.")
     try:
         path = Path(given).expanduser().absolute()
         there = path.exists()
@@ -192,7 +159,7 @@ def _number(values: Values, name: str, words: str) -> float:
     value = values.get(name)
     try:
         if isinstance(value, str):
-            return _written(value)
+            return number_in(value)
         if not isinstance(value, bool) and value is not None:
             return float(value)
     except (ValueError, TypeError):
@@ -213,24 +180,22 @@ def values_of(config: RunConfig) -> dict[str, Any]:
     base = network.name.removesuffix(EDITED)
     base = base if base in BUNDLED else next(iter(BUNDLED))
     data, known = config.data, config.data.source in SOURCES
+    file = bool(config.start) and config.start not in BUNDLED and not config.start.startswith(SOURCE)
     return {
         "network": base,
         "architecture": {**data_of(draft_of(network)), "network": base} if config.architecture else None,
         "backend": config.backend,
-        "begin": config.start or FRESH,
+        "begin": FILE if file else config.start or FRESH,
+        "weights": config.start if file else "",
         "source": data.source if known else OWN,
         "path": "" if known else data.source,
         "skip": data.skip_unreadable,
-        "share": _percent(data.share),
+        "share": percent(data.share),
         **filled(config.recipe),
-        "validation": _percent(config.recipe.validation),
+        "validation": percent(config.recipe.validation),
         "seed": config.recipe.seed,
         "title": config.title,
     }
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 6)
 
 
 def with_epochs(text: Any) -> int:
@@ -251,6 +216,7 @@ def defaults(services: Services) -> dict[str, Any]:
         "architecture": None,
         "backend": services.default_backend,
         "begin": FRESH,
+        "weights": "",
         "source": source,
         "path": "",
         "skip": False,

@@ -5,8 +5,9 @@ PROVIDER = "provider"
 SCHEME = "scheme"
 
 FIELDS = (
-    "network", "architecture", "backend", "begin", "source", "path", "skip", "share", "validation", "epochs", "batch",
-    "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed", "title",
+    "network", "architecture", "backend", "begin", "weights", "source", "path", "skip", "share", "validation", "epochs",
+    "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed",
+    "title",
 )  # fmt: skip
 """The form's fields, by the names that their values go by."""
 RECIPE_FIELDS = (
@@ -33,6 +34,7 @@ NETWORK_WORDS = "network-words"
 EDIT_LAYERS = "edit-layers"
 DOWNLOAD_BUNDLED = "download-bundled"
 OWN_DATA = "own-data"
+OWN_WEIGHTS = "own-weights"
 SKIP = "skip-field"
 IMAGES_WORDS = "images-words"
 """Where the page says which classes the images have, and how the network fits them."""

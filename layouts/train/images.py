@@ -6,7 +6,7 @@ To look through a folder of many thousand pictures takes a while, so a thread do
 import logging
 import os
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Semaphore, Thread
@@ -17,17 +17,15 @@ from cachetools import LRUCache
 
 from ...datasets.base import DIGITS, DatasetError
 from ...datasets.own import OwnDataset, UnreadableError, load_own
-from ...datasets.own_content import counted, listed
-from ...training.config import RunConfig, RunError, check_data
 from ..panels import digest
+from .classes import fit, words_of
+from .form import OWN, own_path
+from .layers import draft_in
 
 log = logging.getLogger(__name__)
 
-COUNTS: Mapping[str, int] = {"mnist": 60_000, "digits": 1_797}
-"""How many images there are to learn from, where that is known beforehand."""
 MOST_NAMED = 200
 """Unreadable pictures that the page names one by one."""
-MOST_CLASSES_NAMED = 12
 FORGOTTEN = 15.0
 """Seconds after which a look that nobody asks for is given up."""
 Shape = tuple[int, int, int]
@@ -157,58 +155,34 @@ def _fingerprint(path: Path) -> str:
     return digest(*sorted(found))
 
 
-def words_of(classes: Sequence[str], counts: Sequence[int] = ()) -> str:
-    """`4 classes: a (101), b (99), c (102), d (97)`."""
-    pairs = [f"{name} ({count:,})" for name, count in zip(classes, counts, strict=True)] if counts else list(classes)
-    return f"{counted(len(classes), 'class')}: {_named(pairs)}"
-
-
-def _named(names: Sequence[str]) -> str:
-    return listed(names) if len(names) > MOST_CLASSES_NAMED else ", ".join(names)
-
-
-def fit(known: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
-    """Whether a network can learn from images of these classes, in words, with what to do about it.
+def images_of(looks: Looks, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page knows of the images that are chosen.
 
     Args:
-        known: the network's classes.
-        classes: of the images.
+        looks: at images of the users' own.
+        sent: the form's `network` and `draft`, `source` and `path`; and `token` of a look that has begun.
 
     Returns:
-        `words`, empty where all is well; `wrong`: whether nothing can be learnt so; `offer`: the words on a button that
-        gives the network the classes of the images, None where it has them.
-    """
-    count = len(classes)
-    if set(known) == set(classes):
-        return {"words": "", "wrong": False, "offer": None}
-    if set(classes) <= set(known):
-        words = f"The network tells {len(known)} classes apart; these images are of {count} of them."
-        return {"words": words, "wrong": False, "offer": f"Only these {count}"}
-    if len(known) == count:
-        words = f"The network calls its classes {_named(known)}; those of the images are taken for them one by one."
-        return {"words": words, "wrong": False, "offer": "Call them as the images do"}
-    words = f"The network tells the {len(known)} classes {_named(known)} apart, and these images have others."
-    return {"words": words, "wrong": True, "offer": f"Give it these {count} classes"}
-
-
-def check_images(config: RunConfig, found: Mapping[str, Any] | None) -> None:
-    """Whether a run can learn from its images, as far as that is known before they are read.
-
-    Args:
-        config: of the run.
-        found: what was found in images of the user's own; None for those that are known by name.
+        `words` about the classes; `fit` of the network to them (see `classes.fit`), None where it is not known; for
+        images of the user's own `look` (see `Look.data`) as well.
 
     Raises:
-        RunError: it cannot; one sentence says why.
+        RunError: there are no such images.
     """
-    classes = DIGITS if found is None else found["classes"]
-    fault = found["fault"] if found else None
-    told = fit(config.network.classes, classes)
-    if fault or told["wrong"]:
-        raise RunError(fault or f"{told['words']} Received: {words_of(classes)}")
-    total = sum(found["counts"]) if found else COUNTS.get(config.data.source)
-    if total is not None:
-        # As `Material.split` counts, first the share and then what is kept out of it.
-        taken = total - round((1 - config.data.share) * total)
-        kept_out = round(config.recipe.validation * taken)
-        check_data(config, taken - kept_out, kept_out)
+    draft = draft_in(sent)
+    if sent.get("source") != OWN:
+        return {"words": words_of(DIGITS), "classes": DIGITS, "fit": fit(draft.classes, DIGITS)}
+    look = looks.of(str(sent.get("token") or ""))
+    if look is None:
+        shape = draft.rows[0].settings.get("shape", ())
+        usable = isinstance(shape, tuple) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+        look = looks.begin(Path(own_path(sent)), shape if usable else (28, 28, 1))
+    found = look.found
+    if not found or found["fault"]:
+        return {"words": "", "classes": [], "fit": None, "look": look.data}
+    return {
+        "words": f"{words_of(found['classes'], found['counts'])}, {sum(found['counts']):,} images.",
+        "classes": found["classes"],
+        "fit": fit(draft.classes, found["classes"]),
+        "look": look.data,
+    }

@@ -14,7 +14,8 @@ from ...models.editing import ADDABLE, added, changed, duplicated, moved, remove
 from ...models.fields import FIELDS, Field
 from ...training.config import RunError
 from ...visualizers.words import KINDS, shape_words
-from . import images
+from .classes import fit
+from .classes import words_of as words_of_classes
 
 Sent = Mapping[str, Any]
 EDITED = "-edited"
@@ -107,7 +108,7 @@ def _told(draft: Draft, classes: Sequence[str]) -> dict[str, Any]:
         "rows": [_row(row, each) for row, each in zip(draft.rows, known, strict=True)],
         "kinds": [{"value": kind, "label": KINDS.get(kind, kind)} for kind in ADDABLE],
         "words": f"{len(draft.rows)} layers, " + ("impossible as they are" if fault else f"{parameters:,} parameters"),
-        "classes": f"It tells {images.words_of(draft.classes)} apart.",
+        "classes": f"It tells {words_of_classes(draft.classes)} apart.",
         "offers": list(_offers(draft, known[-1], tuple(map(str, classes)))),
         "fault": fault,
     }
@@ -115,7 +116,7 @@ def _told(draft: Draft, classes: Sequence[str]) -> dict[str, Any]:
 
 def _offers(draft: Draft, end: Described, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Edits that give the network's end the classes it should have."""
-    told = images.fit(draft.classes, classes) if classes else {"offer": None}
+    told = fit(draft.classes, classes) if classes else {"offer": None}
     if told["offer"]:
         yield {"words": told["words"], "label": told["offer"], "edit": {"action": "classes", "classes": classes}}
     units = end.output_shape[-1] if end.output_shape else None

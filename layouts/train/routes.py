@@ -5,31 +5,27 @@ Whatever changes something is a POST of JSON, which no other site can send witho
 
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Blueprint, Flask, Response, abort, request, send_file
 
 from ...backends.base import BackendError
-from ...datasets.base import DIGITS, DatasetError
+from ...datasets.base import DatasetError
 from ...models.architecture import ArchitectureError
 from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
-from ..panels import digest
 from ..services import Services
 from .downloads import FORMATS, network_file, offered, written
-from .figures import curves
-from .form import OWN, own_path, with_epochs
-from .images import Looks, fit, words_of
-from .layers import draft_in, layers_of
+from .form import with_epochs
+from .images import Looks, images_of
+from .layers import layers_of
 from .pictures import pictures_of
-from .rows import Row, Rows
+from .rows import Rows
+from .state import set_at_once, state_of
 
 log = logging.getLogger(__name__)
-
-MOST_COMPARED = 8
 
 
 def register_train_routes(server: Flask, services: Services, looks: Looks, prefix: str) -> None:
@@ -44,7 +40,7 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
     def state() -> Response:
         """Everything that has changed since the page asked last."""
         executor.advance()
-        return _json(state_of(services, executor, rows, _sent()))
+        return _json(state_of(executor, rows, _sent()))
 
     @routes.post("/layers")
     def layers() -> Response:
@@ -107,100 +103,6 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
         return Response(text, mimetype="text/csv", headers=headers)
 
     server.register_blueprint(routes)
-
-
-def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page does not have yet.
-
-    Args:
-        services: of the server.
-        executor: who trains.
-        rows: of the runs.
-        sent: `have` (id → version of the rows the page has), `run` (the selected run), `compare` (ids of others whose
-            curves are laid over it), and `curves` (the key of the curves it has).
-
-    Returns:
-        `runs` (a row for each, or only id and version where the page has it), `active` (whether any run goes on by
-        itself), `at_once` (how many are trained at the same time), and `selected`: `curves` (only if
-        changed) with their `key`, and `snapshots`; None without a run.
-    """
-    have = sent.get("have")
-    have = have if isinstance(have, dict) else {}
-    found = rows.all()
-    return {
-        "runs": [
-            {"id": row["id"], "version": row["version"]} if have.get(row["id"]) == row["version"] else row
-            for row in found
-        ],
-        "active": any(row["active"] for row in found),
-        "at_once": executor.at_once,
-        "selected": _selected(executor, found, sent),
-    }
-
-
-def _selected(executor: Executor, rows: list[Row], sent: Mapping[str, Any]) -> dict[str, Any] | None:
-    versions = {row["id"]: row["version"] for row in rows}
-    compare = sent.get("compare")
-    wanted = [sent.get("run"), *(compare if isinstance(compare, list) else [])]
-    ids = [id for id in dict.fromkeys(str(id) for id in wanted) if id in versions][:MOST_COMPARED]
-    if not ids or ids[0] != sent.get("run"):
-        return None
-    key = digest(*(part for id in ids for part in (id, versions[id])))
-    try:
-        snapshots = [
-            {"name": snapshot.name, "epoch": snapshot.epoch, "step": snapshot.step}
-            for snapshot in executor.store.snapshots(ids[0])
-        ]
-        told: dict[str, Any] = {"id": ids[0], "key": key, "snapshots": snapshots}
-        if sent.get("curves") != key:
-            told["curves"] = curves([executor.store.read(id) for id in ids]).to_dict()
-    except RunError:
-        return None  # it has been deleted meanwhile
-    return told
-
-
-def images_of(looks: Looks, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page knows of the images that are chosen.
-
-    Args:
-        looks: at images of the users' own.
-        sent: the form's `network` and `draft`, `source` and `path`; and `token` of a look that has begun.
-
-    Returns:
-        `words` about the classes; `fit` of the network to them (see `images.fit`), None where it is not known; for
-        images of the user's own `look` (see `Look.data`) as well.
-
-    Raises:
-        RunError: there are no such images.
-    """
-    draft = draft_in(sent)
-    if sent.get("source") != OWN:
-        return {"words": words_of(DIGITS), "classes": DIGITS, "fit": fit(draft.classes, DIGITS)}
-    look = looks.of(str(sent.get("token") or ""))
-    if look is None:
-        shape = draft.rows[0].settings.get("shape", ())
-        usable = isinstance(shape, tuple) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
-        look = looks.begin(Path(own_path(sent)), shape if usable else (28, 28, 1))
-    found = look.found
-    if not found or found["fault"]:
-        return {"words": "", "classes": [], "fit": None, "look": look.data}
-    return {
-        "words": f"{words_of(found['classes'], found['counts'])}, {sum(found['counts']):,} images.",
-        "classes": found["classes"],
-        "fit": fit(draft.classes, found["classes"]),
-        "look": look.data,
-    }
-
-
-def set_at_once(executor: Executor, runs: Any) -> dict[str, Any]:
-    """Sets how many runs are trained at the same time, and begins more where there may be more.
-
-    Raises:
-        RunError: it is no such number.
-    """
-    executor.at_once = runs
-    executor.advance()
-    return {"fault": None, "at_once": executor.at_once}
 
 
 def _actions(executor: Executor, id: str, sent: Mapping[str, Any]) -> dict[str, Callable[[], None]]:

@@ -128,6 +128,7 @@
     if (window.innerWidth <= 900) find(".runs").scrollIntoView({ behavior: "smooth" });
   };
   clientside.trainOwnData = (source) => source !== "own";
+  clientside.trainOwnWeights = (begin) => begin !== "file";
   clientside.trainPreset = function (filled, ...values) {
     const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing"];
     const number = (value) => (typeof value === "string" && value.trim() ? Number(value.replace(",", ".")) : NaN);
