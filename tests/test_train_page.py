@@ -1,7 +1,9 @@
 """The training page over HTTP: its parts, how runs stand, and what is done with them; nothing is trained here."""
 
 import json
+import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -229,6 +231,18 @@ def test_classes_and_unreadable_pictures_are_known_before_the_run(client: FlaskC
     assert again["look"]["found"] == told["look"]["found"]
     (letters / "b" / "torn0.png").unlink()
     assert look(client, letters)["look"]["found"]["unreadable"]["count"] == 1
+
+
+def test_a_look_at_other_images_does_not_count(client: FlaskClient, services: Services, letters: Path) -> None:
+    looked = {"token": look(client, letters)["look"]["token"], "skip": True}
+    told = start(client, services, looked, source="own", path=str(letters.parent))
+    assert "press “Start training” again" in told[ids.FAULT]["children"]
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names there are always Unicode")
+def test_names_of_any_bytes_are_said(client: FlaskClient, letters: Path) -> None:
+    Path(os.fsdecode(os.fsencode(letters / "a") + b"/torn\xff.png")).write_bytes(b"no picture")
+    assert "a/torn?.png" in dict(look(client, letters)["look"]["found"]["unreadable"]["files"])
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
             if own and not looked:
                 return no_update, "", {"asked": clicks, "skip": bool(given.get("skip"))}
             look = looks.of(str(looked["token"])) if own and looked else None
-            if own and not (look and look.found):
+            if own and not (look and look.found and str(look.path) == config.data.source):
                 raise RunError("The images have not been looked through; press “Start training” again.")
             check_images(config, look.found if look else None)
             return executor.submit(config), "", no_update

@@ -6,7 +6,7 @@ To look through a folder of many thousand pictures takes a while, so a thread do
 import logging
 import os
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Semaphore, Thread
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MOST_NAMED = 200
 """Unreadable pictures that the page names one by one."""
+HURRY = 2.0
+"""Seconds for finding out whether anything has changed."""
 FORGOTTEN = 15.0
 """Seconds after which a look that nobody asks for is given up."""
 Shape = tuple[int, int, int]
@@ -37,6 +39,7 @@ class Look:
 
     Attributes:
         token: what the page asks for it by.
+        path: what is looked through.
         done: pictures read.
         total: pictures in all; 0 while that is not known.
         found: what there is, once it is finished.
@@ -44,6 +47,7 @@ class Look:
     """
 
     token: str
+    path: Path
     done: int = 0
     total: int = 0
     found: dict[str, Any] | None = None
@@ -69,12 +73,12 @@ class Looks:
 
     def begin(self, path: Path, shape: Shape) -> Look:
         """The look at images of that path for a network's input shape, begun now where there is none."""
-        token = digest(str(path), repr(shape), _fingerprint(path))
+        token = digest(os.fsencode(path), repr(shape), _fingerprint(path))
         with self._lock:
             known = self._known.get(token)
             if known:
                 return known
-            look = self._known[token] = Look(token)
+            look = self._known[token] = Look(token, path)
         Thread(target=self._run, args=(look, path, shape), daemon=True, name=f"look {path.name}").start()
         return look
 
@@ -121,7 +125,7 @@ def found_in(path: Path, shape: Shape, progress: Any = lambda done, total: None)
         try:
             dataset = load(skip=False)
         except UnreadableError as error:
-            files = [list(pair) for pair in error.files.items()][:MOST_NAMED]
+            files = [[_sayable(name), reason] for name, reason in error.files.items()][:MOST_NAMED]
             unreadable = {"count": len(error.files), "total": error.total, "files": files}
             dataset = load(skip=True)
     except DatasetError as error:
@@ -142,17 +146,30 @@ def _fault(sentence: str | None) -> dict[str, Any]:
     return {"fault": sentence, "classes": [], "counts": [], "notes": [], "unreadable": nothing}
 
 
+def _sayable(name: str) -> str:
+    """The name of a file, whatever bytes it is made of."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _fingerprint(path: Path) -> str:
-    """Changes whenever a file in a folder is added, removed or written to."""
-    found = []
+    """Changes whenever a file in a folder is added, removed or written to; of a very large one the beginning counts."""
+    found, until = [], time.monotonic() + HURRY
     try:
-        files = [path] if path.is_file() else [Path(root, name) for root, _, names in os.walk(path) for name in names]
-        for file in files:
+        for file in _files(path):
             stat = file.stat()
             found.append(f"{file} {stat.st_size} {stat.st_mtime_ns}")
+            if time.monotonic() > until:
+                break
     except OSError as error:
         found.append(str(error))
-    return digest(*sorted(found))
+    return digest(*(os.fsencode(each) for each in sorted(found)))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for root, _, names in os.walk(path):
+        yield from (Path(root, name) for name in names)
 
 
 def images_of(looks: Looks, sent: Mapping[str, Any]) -> dict[str, Any]:
