@@ -382,12 +382,12 @@ def _second_image() -> list[Any]:
 
 
 def model_options(services: Services) -> list[dict[str, Any]]:
-    """The models that can be chosen now, as options of a dropdown."""
+    """What can be looked at."""
     return [{"value": name, "label": title} for name, title in services.models.items()]
 
 
-def second_options(services: Services) -> list[dict[str, Any]]:
-    """Likewise those of a second model, on every backend."""
+def second_model_options(services: Services) -> list[dict[str, Any]]:
+    """What can stand beside it."""
     return [
         {
             "value": f"{backend.name}:{name}",
@@ -402,7 +402,7 @@ def second_options(services: Services) -> list[dict[str, Any]]:
 def _second_model(services: Services) -> Any:
     return dmc.Select(
         id=ids.SECOND_MODEL,
-        data=second_options(services),
+        data=second_model_options(services),
         placeholder="none",
         clearable=True,
         size="xs",

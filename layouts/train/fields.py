@@ -16,6 +16,8 @@ from .presets import RECIPES
 ORDER = ("label", "input", "description", "error")
 """Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
 
+FETCH = "MNIST is fetched with the command `layerscope download`; load this page again then."
+
 
 def form(services: Services) -> Any:
     """The whole form, filled with what a training begins with."""
@@ -102,8 +104,9 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
 
 
 def _data(services: Services, values: dict[str, Any]) -> list[Any]:
+    offered = sources(services.data)
     return [
-        _select("source", "Images", values, sources(services.data), wide=True),
+        _select("source", "Images", values, offered, FETCH if offered[0]["disabled"] else None, wide=True),
         html.Div(
             [
                 dmc.TextInput(
@@ -129,8 +132,16 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
             className="wide",
             hidden=True,
         ),
-        _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
-        _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
+        _number("share", "Share of the images", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
+        _number(
+            "validation",
+            "Validation split",
+            values,
+            "Kept out, to see what it cannot know.",
+            min=0,
+            max=99,
+            suffix=" %",
+        ),
     ]
 
 

@@ -37,6 +37,7 @@ def curves(runs: Sequence[Run]) -> Figure:
     """
     traces = [trace for number, run in enumerate(runs) for trace in _traces(run, number, len(runs) > 1)]
     empty = not any(len(run.losses) for run in runs)
+    words = "epoch · faint: each step, solid: each epoch, dashed: validation" if len(runs) > 1 else "epoch"
     longest = max((run.epochs_in_all for run in runs), default=1)
     return figure(
         traces,
@@ -46,7 +47,7 @@ def curves(runs: Sequence[Run]) -> Figure:
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "font": {"size": 11}},
         hovermode="closest",
-        xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below("epoch"), "minallowed": 0},
+        xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below(words), "minallowed": 0},
         yaxis={
             **_axis(),
             "domain": [0.55, 1],
@@ -117,7 +118,7 @@ def _traces(run: Run, number: int, several: bool) -> list[Trace]:
             {"width": 2, "color": colour},
         ),
         *_pair(
-            "images kept out",
+            "validation",
             ends,
             np.array([_or_nan(epoch.validation_loss) for epoch in run.epochs], np.float32),
             np.array([_or_nan(epoch.validation_accuracy) for epoch in run.epochs], np.float32),

@@ -72,7 +72,7 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     page.wait_for_function(f"{TILES}?.layer === 'conv2_relu' && {TILES}.units === 64")
     expect(page.locator(STATE)).to_have_text("Done", timeout=30_000)
     expect(page.locator(".run-header")).to_contain_text("2 of 2")
-    accuracy = page.locator(".numbers div").filter(has_text="Kept out: accuracy").locator("dd").inner_text()
+    accuracy = page.locator(".numbers div").filter(has_text="Validation accuracy").locator("dd").inner_text()
     assert float(accuracy.removesuffix(" %")) > 40
     assert page.evaluate(POINTS) == 2 * (2700 // 128)
 

@@ -99,8 +99,8 @@
   const NUMBERS = [
     ["Loss", (row) => words.loss(row.loss)],
     ["Accuracy", (row) => words.percent(row.accuracy)],
-    ["Kept out: loss", (row) => words.loss(row.validation_loss), (row) => row.validation_loss !== null],
-    ["Kept out: accuracy", (row) => words.percent(row.validation_accuracy), (row) => row.validation_accuracy !== null],
+    ["Validation loss", (row) => words.loss(row.validation_loss), (row) => row.validation_loss !== null],
+    ["Validation accuracy", (row) => words.percent(row.validation_accuracy), (row) => row.validation_accuracy !== null],
     ["Epoch", (row) => row.epoch + " of " + row.epochs],
     ["Step", (row) => words.whole(row.step) + (row.steps ? " of " + words.whole(row.steps) : "")],
     ["Images per second", (row) => (row.pace ? words.whole(Math.round(row.pace)) : "–"), (row) => row.active],

@@ -63,12 +63,21 @@
     page.showList();
     page.showRun();
     page.showAtOnce(told.at_once);
+    showTitle();
     if (sent.run !== chosen.run || sent.compare !== chosen.compare) again = true; // something else was chosen meanwhile
     else if (told.selected) {
       if (told.selected.curves) page.showCurves(told.selected.curves);
       curvesKey = told.selected.key;
       page.showSnapshots(told.selected.snapshots);
     }
+  }
+
+  /* How far the training is can be seen from another tab. */
+  const title = document.title;
+  function showTitle() {
+    const training = order.map((id) => rows.get(id)).filter((row) => row && row.state === "training" && row.steps);
+    const first = training[training.length - 1];
+    document.title = (first ? Math.floor(100 * first.share) + " % · " : "") + title;
   }
 
   /* What is chosen stands in the address. */
