@@ -32,8 +32,13 @@ def form(services: Services) -> Any:
                 [html.Summary("More"), html.Div(_more(values), className="fields")],
                 className="more-fields",
             ),
-            html.Div(id=ids.FAULT, className="form-fault", role="alert"),
-            html.Button("Start training", id=ids.START, className="primary-button"),
+            html.Div(
+                [
+                    html.Div(id=ids.FAULT, className="form-fault", role="alert"),
+                    html.Button("Start training", id=ids.START, className="primary-button"),
+                ],
+                className="form-end",
+            ),
         ],
         className="card train-form",
         **{"aria-label": "Start a training"},

@@ -130,6 +130,7 @@ def _facts(run: Run, backends: Mapping[str, str]) -> str:
         "augmented" if recipe.get("augmentation") else "",
         f"seed {recipe.get('seed', 0)}",
         f"begun from {start}" if start else "",
+        "unreadable pictures left out" if data.get("skip_unreadable") else "",
     )
 
 
