@@ -70,6 +70,12 @@ def _add_serve(commands: Any) -> None:
     _add_plugins(serve)
     serve.add_argument("--home", type=Path, metavar="DIR", help="where runs and the log go (default: your data folder)")
     serve.add_argument(
+        "--runs-at-once",
+        type=int,
+        metavar="N",
+        help="how many runs are trained at the same time, from now on (default: as it was, 1 at first)",
+    )
+    serve.add_argument(
         "--debug", action="store_true", help="log more, show where a fault came from, and follow changes of plugins"
     )
     serve.set_defaults(run=_serve)
@@ -134,11 +140,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .backends.opening import unknown
     from .backends.registry import backend
     from .server import ServeError, serve
+    from .training.config import RunError
+    from .training.settings import keep_runs_at_once
     from .visualizers.contract import VisualizerError
     from .visualizers.registry import use_folder
 
-    with sentences_for(BackendError, ServeError, VisualizerError):
+    with sentences_for(BackendError, ServeError, VisualizerError, RunError):
         use_folder(arguments.plugins, watch=arguments.debug)
+        if arguments.runs_at_once is not None:
+            keep_runs_at_once(home, arguments.runs_at_once)
         if arguments.backend:
             backend(arguments.backend)
         if not (arguments.model in BUNDLED or ":" in arguments.model or Path(arguments.model).is_file()):

@@ -51,6 +51,9 @@ def add_commands(commands: Any) -> None:
         "(default: %(default)s)",
     )
     train.add_argument("--share", type=float, default=1.0, metavar="SHARE", help="how much of the images, such as 0.1")
+    train.add_argument(
+        "--skip-unreadable", action="store_true", help="leave pictures of your own out that cannot be read"
+    )
     _add_recipe(train)
     train.add_argument("--from", dest="start", default="", metavar="FILE", help="weights to begin from, or run:ID")
     train.add_argument("--title", default="", help="what to call the run")
@@ -124,6 +127,7 @@ def _config(arguments: argparse.Namespace) -> "RunConfig":
             source=arguments.images if arguments.images in SOURCES else str(Path(arguments.images).absolute()),
             folder=str(Path(arguments.data).absolute()) if arguments.data else "",
             share=arguments.share,
+            skip_unreadable=arguments.skip_unreadable,
         ),
         start=arguments.start,
         title=arguments.title,

@@ -359,6 +359,7 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SELECTED_TARGET, "value"),
         prevent_initial_call=True,
     )
+    clientside("offerTraining", Output(ids.NOTICE_TRAIN, "hidden"), Input(ids.NOTICE_TEXT, "children"))
     clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)

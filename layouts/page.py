@@ -39,7 +39,10 @@ def page(services: Services) -> Any:
             html.Button("Skip to the panels", className="skip-link", id="skip-link"),
             _header(services),
             dmc.Alert(
-                html.Div(id=ids.NOTICE_TEXT),
+                [
+                    html.Div(id=ids.NOTICE_TEXT),
+                    html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True),
+                ],
                 id=ids.NOTICE,
                 hide=True,
                 withCloseButton=True,
