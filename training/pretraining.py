@@ -29,12 +29,12 @@ from .batches import ahead, epochs_of_batches
 from .evaluation import Evaluation, evaluate, evaluation_sets
 from .material import Material, material
 from .pens import HELD_OUT_WRITERS
-from .recipes import FAST, ORIGINAL, Recipe
+from .recipes import FAST, ORIGINAL, QUICK, Recipe
 
 PACKAGES = ("layerscope", "numpy", "scipy", "torch", "keras", "tensorflow")
 """Whose versions are recorded, where they are installed."""
 
-RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL}
+RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL, "quick": QUICK}
 
 
 @dataclass(frozen=True, kw_only=True)
