@@ -3,6 +3,7 @@
 The trainer is the real one, on both frameworks, within this process; it is stopped and killed at exact steps.
 """
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +25,13 @@ from layerscope.models.architecture import (
     MaxPool2D,
 )
 from layerscope.models.weights import load_weights
+from layerscope.training import optimiser_state
 from layerscope.training.config import DataChoice, RunConfig
 from layerscope.training.events import MOST_STEPS, Events
 from layerscope.training.folder import RunFolder
 from layerscope.training.optimiser_state import keep_state, state_of
 from layerscope.training.recipes import Recipe
+from layerscope.training.recorder import AppendedFile
 from layerscope.training.runs import RunStore
 from layerscope.training.trainer import train
 
@@ -293,3 +296,47 @@ def test_a_long_run_leaves_steps_out_but_no_epoch(tmp_path: Path) -> None:
     assert found["loss/batch"][0] == (5, pytest.approx(0.2))
     assert len(found["loss/epoch"]) == 5000 // 7
     assert events.taken() == b""
+
+
+@pytest.mark.parametrize("what", ["what TensorBoard reads", "the optimiser"])
+def test_a_disk_without_room_for_what_lies_beside_is_said_and_nothing_is_lost(
+    pytorch: Backend, new_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    whole, folder = new_run(pytorch), new_run(pytorch)
+    trained(whole)
+    left = [12 if what == "what TensorBoard reads" else 3]
+
+    def runs_full(real: Callable[..., Any], concerned: Callable[..., bool]) -> Callable[..., Any]:
+        def writing(*given: Any) -> Any:
+            if concerned(*given):
+                left[0] -= 1
+                if not left[0]:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*given)
+
+        return writing
+
+    append = runs_full(AppendedFile.append, lambda file, content: "tfevents" in file.path.name)
+    write = runs_full(optimiser_state.write_whole, lambda path, content: True)
+    with monkeypatch.context() as patch:
+        if what == "what TensorBoard reads":
+            patch.setattr(AppendedFile, "append", append)
+        else:
+            patch.setattr(optimiser_state, "write_whole", write)
+        with folder.held():
+            assert train(folder, folder.written_status(), Event()) == 1
+    assert folder.written_status().message == "The disk is full; make room and resume from the last snapshot."
+    resumed(folder)
+    assert_equal(folder, whole)
+    assert [step for step, _ in scalars(folder)["loss/batch"]] == list(range(1, 4 * STEPS_PER_EPOCH + 1))
+
+
+def test_a_learning_rate_of_a_thousand_million_ends_in_a_sentence(
+    backend: Backend, new_run: Callable[..., RunFolder]
+) -> None:
+    folder = new_run(backend, recipe=replace(RECIPE, learning_rate=1e9, optimiser=Optimiser(name="sgd")))
+    with folder.held():
+        assert train(folder, folder.written_status(), Event()) == 1
+    assert "Try a smaller learning rate than 1e+09." in folder.written_status().message
+    assert folder.written_status().state == "failed"
+    assert load_weights(folder.snapshots()[-1].path, NETWORK)
