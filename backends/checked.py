@@ -21,6 +21,7 @@ from .base import (
     Edit,
     Model,
     Optimiser,
+    State,
     Step,
     Target,
     Weights,
@@ -73,6 +74,8 @@ class CheckedModel(Model):
         self.at_once = max(1, min(MOST_IMAGES, BUDGET // (4 * values)))
         self._version: str | None = None
         self._stored: dict[str, Mapping[str, Array]] = {}
+        self._given_state: State = {}
+        self._tell_state: Callable[[], State] = dict
 
     @abstractmethod
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
@@ -102,7 +105,11 @@ class CheckedModel(Model):
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
-        """One training step for each learning rate, images and labels."""
+        """One training step for each learning rate, images and labels.
+
+        A backend that can go on where another training stopped begins with `_given_state`, unless it is empty, and lets
+        `_tell_state` tell what its optimiser has gathered.
+        """
 
     def _own(self, weights: Weights) -> None:
         """Gives this shallow copy of a model weights of its own, all known to fit; a backend may leave it out."""
@@ -149,6 +156,7 @@ class CheckedModel(Model):
         sibling = copy(self)
         sibling.name = name or self.name
         sibling._changed()
+        sibling._tell_state = dict
         sibling._own(given)
         return sibling
 
@@ -174,17 +182,24 @@ class CheckedModel(Model):
         return _joined(names, self._each(work, self._slices(images, BACKWARD)))
 
     def fit(
-        self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
+        self,
+        batches: Iterable[tuple[Array, NDArray[np.int64]]],
+        learning_rates: Iterable[float],
+        optimiser: Optimiser,
+        state: State | None = None,
     ) -> Iterator[Step]:
         logits = self._logits_name()
         if Capability.FIT not in self.capabilities:
             raise BackendError(
                 f"{self.name} cannot be trained here: its layers in training are others than in inference."
             )
-        steps = self._steps(self._paired(batches, learning_rates), optimiser, logits)
-        for step in steps:
+        self._given_state, self._tell_state = state or {}, dict
+        for step in self._steps(self._paired(batches, learning_rates), optimiser, logits):
             self._changed()
             yield step
+
+    def optimiser_state(self) -> State:
+        return self._tell_state()
 
     def layer(self, name: str) -> LayerInfo:
         return self._infos[name] if name in self._infos else super().layer(name)

@@ -12,11 +12,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..models.layers import LayerInfo
-from .base import Array, Capability, Optimiser, Step, Weights, read_only
+from .base import CHANCE, Array, Capability, Optimiser, State, Step, Weights, read_only
 from .checked import CheckedModel, Scales
 from .keras_guided import guided_relu
 from .keras_layers import canonical
-from .keras_training import training_step
+from .keras_training import Slots, training_step
 from .operations import Operation, replaced, run
 
 
@@ -169,14 +169,44 @@ class KerasModel(CheckedModel):
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
-        weights = [w.value for layer in self._keras_layers.values() for w in layer.trainable_weights]
-        step = training_step(lambda images: run(self._training, images, {})[logits], weights, optimiser)
+        weights = self._trainable()
+        slots = Slots(weights)
+        step = training_step(
+            lambda images: run(self._training, images, {})[logits], list(weights.values()), optimiser, slots
+        )
         compiled = self._with_own_weights(
             self._concrete(step, self._images, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32))
         )
+        if self._given_state:
+            slots.take(self._given_state)
+            self._take_chance(self._given_state)
+        self._tell_state = lambda: {**slots.told(), **self._chance()}
         for rate, images, labels in batches:
             loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
             yield Step(float(loss), float(accuracy))
+
+    def _trainable(self) -> dict[str, Any]:
+        """What a training moves, by layer and canonical name."""
+        return {
+            f"{name}/{weight}": variable.value
+            for name, layer in self._keras_layers.items()
+            for weight, variable in canonical(layer).items()
+            if any(variable is each for each in layer.trainable_weights)
+        }
+
+    def _chance(self) -> dict[str, NDArray[Any]]:
+        """Where the chance of each dropout stands."""
+        return {f"{CHANCE}/{name}": generator.state.numpy() for name, generator in self._generators().items()}
+
+    def _take_chance(self, state: State) -> None:
+        for name, generator in self._generators().items():
+            given = state.get(f"{CHANCE}/{name}")
+            if given is not None and given.shape == tuple(generator.state.shape):
+                generator.state.assign(given)
+
+    def _generators(self) -> dict[str, Any]:
+        found = {name: getattr(layer, "seed_generator", None) for name, layer in self._keras_layers.items()}
+        return {name: generator for name, generator in found.items() if generator is not None}
 
 
 def _handed_out(tensor: Any) -> Array:

@@ -22,6 +22,7 @@ from .pytorch_cores import SMALL, one_core
 from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
 from .pytorch_single import for_one_image
+from .pytorch_training import named_parameters, optimiser_for, take_chance, take_state, told_chance, told_state
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
@@ -194,7 +195,12 @@ class PyTorchModel(CheckedModel):
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
         weights = [weight for weight in self._network.parameters() if weight.requires_grad]
-        updates = _optimiser(optimiser, weights)
+        updates = optimiser_for(optimiser, weights)
+        named = named_parameters(weights, self._owners)
+        if self._given_state:
+            take_state(updates, optimiser, named, self._given_state)
+            take_chance(self._device, self._given_state)
+        self._tell_state = lambda: {**told_state(updates, optimiser, named), **told_chance(self._device)}
         for rate, images, labels in batches:
             yield self._step(updates, rate, optimiser, images, labels, logits)
 
@@ -243,16 +249,3 @@ def _handed_out(values: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str
         array.setflags(write=False)
         arrays[name] = array
     return arrays
-
-
-def _optimiser(optimiser: Optimiser, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Weight decay is decoupled in all of them, so it is not left to PyTorch, which couples it in two of three."""
-    if optimiser.name == "sgd":
-        return torch.optim.SGD(weights, lr=0.0, momentum=optimiser.momentum, foreach=True)
-    if optimiser.name == "rmsprop":
-        return torch.optim.RMSprop(
-            weights, lr=0.0, alpha=optimiser.rho, eps=optimiser.epsilon, momentum=optimiser.momentum, foreach=True
-        )
-    return torch.optim.Adam(
-        weights, lr=0.0, betas=(optimiser.beta1, optimiser.beta2), eps=optimiser.epsilon, fused=True
-    )
