@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, authoring, training_commands
+from . import __version__, authoring, evaluation_commands, training_commands
 from .models.bundled import BUNDLED, DEFAULT
 from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_evaluate(commands)
     _add_export(commands)
+    evaluation_commands.add_commands(commands)
     training_commands.add_commands(commands)
     _add_download(commands)
     _add_visualizers(commands)

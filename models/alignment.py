@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from ..models.layers import LayerInfo
+from .layers import LayerInfo
 
 
 @dataclass(frozen=True)
