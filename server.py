@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dash import Dash
 from layerscope.layouts.callbacks import register
+from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.page import page
 from layerscope.layouts.routes import register_routes
 from layerscope.layouts.services import Services
@@ -47,6 +48,7 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     app.layout = partial(page, services)  # a page that is loaded again knows the plugins of that moment
     register(app, services)
     register_routes(app, services)
+    add_compare_page(app, services)
     add_train_page(app, services)
     return app
 
@@ -75,7 +77,7 @@ def serve(
     if debug:
         app.enable_dev_tools(debug=True, dev_tools_hot_reload=False, dev_tools_disable_version_check=True)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
-    for path in ("/", "/train/"):
+    for path in ("/", "/compare/", "/train/"):
         app.server.test_client().get(path)
     server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"

@@ -1,6 +1,6 @@
 """Whether two networks compute the same, layer by layer: a network in two frameworks, or a port of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from ..models.agreement import TOLERANCE, Compared, Comparison, first_apart
 from ..models.alignment import Pair, aligned
 from ..models.layers import LayerInfo
 from .causes import causes
+
+Trace = Mapping[str, Array]
 
 MOST_NAMED = 20
 """Positions of images that are listed one by one."""
@@ -112,31 +114,39 @@ def parity(first: Model, second: Model, images: Array, tolerance: float = TOLERA
     Raises:
         ParityError: the networks take different images, or there are none.
     """
-    _check(first, second, images, tolerance)
-    pairs = aligned(first.layers, second.layers)
-    comparison, apart = Comparison(pairs), []
+    _check(first, second, len(images), tolerance)
     size = min(first.at_once, second.at_once)
-    for start in range(0, len(images), size):
-        one, two = (model.trace(images[start : start + size]) for model in (first, second))
+    slices = (images[start : start + size] for start in range(0, len(images), size))
+    return parity_of(first, second, ((first.trace(part), second.trace(part)) for part in slices), tolerance)
+
+
+def parity_of(
+    first: Model, second: Model, traces: Iterable[tuple[Trace, Trace]], tolerance: float = TOLERANCE
+) -> Parity:
+    """As `parity`, of traces that are there already; those of each slice together."""
+    pairs = aligned(first.layers, second.layers)
+    comparison, images, apart = Comparison(pairs), 0, []
+    for one, two in traces:
         comparison.add(one, two)
-        apart += [start + place for place in _disagreeing(first, second, one, two)]
-    return _told(first, second, comparison.rows, tolerance, len(images), apart)
+        apart += [images + place for place in _disagreeing(first, second, one, two)]
+        images += len(one[first.layers[0].name])
+    return _told(first, second, comparison.rows, tolerance, images, apart)
 
 
-def _check(first: Model, second: Model, images: Array, tolerance: float) -> None:
+def _check(first: Model, second: Model, images: int, tolerance: float) -> None:
     if first.input_shape != second.input_shape:
         raise ParityError(
             f"Two networks are compared on the same images, but {first.name} takes {first.input_shape} and "
             f"{second.name} takes {second.input_shape}."
         )
-    if not len(images) or not tolerance > 0:
+    if not images or not tolerance > 0:
         raise ParityError(
             f"A comparison takes at least one image and a tolerance above 0. "
-            f"Received: {len(images)} images, tolerance {tolerance}"
+            f"Received: {images} images, tolerance {tolerance}"
         )
 
 
-def _disagreeing(first: Model, second: Model, one: Any, two: Any) -> list[int]:
+def _disagreeing(first: Model, second: Model, one: Trace, two: Trace) -> list[int]:
     if len(first.classes) != len(second.classes):
         return []
     answers = one[first.layers[-1].name].argmax(1), two[second.layers[-1].name].argmax(1)

@@ -1,7 +1,7 @@
 """Which layer of one network corresponds to which of another."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -22,11 +22,45 @@ def aligned(first: Sequence[LayerInfo], second: Sequence[LayerInfo]) -> tuple[Pa
     Layers of the same name and kind belong together. What lies between them is matched by kind and depth, so that
     networks with other names, such as the same one written for two frameworks, are aligned as well.
     """
+    return _pairs(first, second)
+
+
+def in_rows(networks: Sequence[Sequence[LayerInfo]]) -> tuple[tuple[LayerInfo | None, ...], ...]:
+    """The layers of several networks side by side: each row holds one layer of each, or None where it has none.
+
+    Each network is aligned with the rows that those before it make. What has no counterpart gets a row of its own, as
+    deep as it lies in its network.
+    """
+    rows: list[list[LayerInfo | None]] = []
+    for place, layers in enumerate(networks):
+        heads = [next(layer for layer in row if layer) for row in rows]
+        partner = {id(pair.second): at for at, pair in enumerate(_pairs(heads, layers)) if pair.second}
+        merged: list[list[LayerInfo | None]] = []
+        following = 0
+        for layer in layers:
+            at = partner.get(id(layer))
+            if at is not None:
+                merged += rows[following : at + 1]
+                following = at + 1
+            else:
+                merged.append([None] * place)
+            merged[-1] = [*merged[-1], layer]
+        merged += rows[following:]
+        rows = [[*row, None] if len(row) == place else row for row in merged]
+    return tuple(map(tuple, rows))
+
+
+def _pairs(first: Sequence[LayerInfo], second: Sequence[LayerInfo]) -> tuple[Pair, ...]:
+    """As `aligned`, but the first may have the same name twice, as rows of several networks do."""
+    numbered = [replace(layer, name=f"{at} {layer.name}") for at, layer in enumerate(first)]
     counterparts: dict[str, LayerInfo] = {}
-    for ours, theirs in _stretches(first, second, lambda layer: (layer.name, layer.kind), counterparts):
+    own = {each.name: layer.name for each, layer in zip(numbered, first, strict=True)}
+    for ours, theirs in _stretches(
+        numbered, second, lambda layer: (own.get(layer.name, layer.name), layer.kind), counterparts
+    ):
         for _ in _stretches(ours, theirs, lambda layer: layer.kind, counterparts):
             pass
-    return tuple(Pair(layer, counterparts.get(layer.name)) for layer in first)
+    return tuple(Pair(layer, counterparts.get(each.name)) for each, layer in zip(numbered, first, strict=True))
 
 
 def _stretches(
