@@ -12,6 +12,8 @@ from ..models.layers import LayerInfo, Shape
 
 SAME_WEIGHTS = 1e-6
 """Relative difference up to which weights count as the same; a port copies them to the last digit."""
+MOST_EXTRA = 4
+"""Layers that only one of them has, which are named."""
 UNTOLD = frozenset({"momentum", "rate", "filters", "units"})
 """Settings that change nothing in inference, or that a shape says already."""
 
@@ -27,9 +29,21 @@ def causes(pair: Pair, first: Model, second: Model, extra: Sequence[LayerInfo] =
     """
     if pair.second is None:
         return (f"{second.name} has no such layer; what reads it gets the numbers from before it.",)
-    found = [*_weights(pair.first, pair.second, first, second), *_settings(pair.first, pair.second)]
-    found += [f"{second.name} has a layer before it that {first.name} lacks: {layer.name}." for layer in extra]
+    found = [*_shapes(pair.first, pair.second), *_weights(pair.first, pair.second, first, second)]
+    found += [*_settings(pair.first, pair.second), *_extra(extra, first, second)]
     return tuple(found) or (_nothing_told(pair.first),)
+
+
+def _shapes(first: LayerInfo, second: LayerInfo) -> Iterator[str]:
+    if first.output_shape != second.output_shape:
+        one, two = ("×".join(map(str, layer.output_shape)) for layer in (first, second))
+        yield f"It gives {one} numbers in one and {two} in the other."
+
+
+def _extra(extra: Sequence[LayerInfo], first: Model, second: Model) -> Iterator[str]:
+    if extra:
+        names = [layer.name for layer in extra[:MOST_EXTRA]] + ["…"] * (len(extra) > MOST_EXTRA)
+        yield f"Before it {second.name} has what {first.name} lacks: {', '.join(names)}."
 
 
 def _settings(first: LayerInfo, second: LayerInfo) -> Iterator[str]:

@@ -16,6 +16,16 @@ from ..services import Services
 CURVES = "compare-curves"
 CONFIG = "compare-config"
 
+SECTIONS = {
+    "said": "What they say",
+    "rows": "Layer by layer",
+    "table": "What they cost",
+    "parity": "Do they compute the same?",
+    "shift": "Move the digit",
+    "permutation": "Shuffle its pixels",
+}
+"""The parts of the page that one can go to, in their order."""
+
 LEAD = (
     "One drawing, two to four networks. Draw, and watch where they answer alike, where they part, and which layer is "
     "the first that does."
@@ -150,7 +160,30 @@ def _presets() -> Any:
                 role="group",
                 **{"aria-label": "What to compare"},
             ),
-            html.P(DENSE_AND_CNN, className="note dense-words", hidden=True),
+            html.Div(
+                [
+                    html.P(DENSE_AND_CNN, className="note"),
+                    html.Div(
+                        [
+                            _button("Their first weights", "first-weights", title="What each unit of theirs looks for"),
+                            _button("Where they look", "where", title="Which pixels the answer depends on"),
+                            _button("All layers", "layers", title="Back to what every layer answers"),
+                        ],
+                        className="preset-list",
+                    ),
+                ],
+                className="dense-words",
+                hidden=True,
+            ),
+            html.Div(
+                [
+                    html.Button(title, className="jump", **{"data-jump": f"compare-{name}"})
+                    for name, title in SECTIONS.items()
+                ],
+                className="jumps",
+                role="navigation",
+                **{"aria-label": "Parts of this page"},
+            ),
         ],
         className="card compare-presets",
     )

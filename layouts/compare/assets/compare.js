@@ -135,6 +135,19 @@
     "dense-cnn": () => ["dense", "cnn-compact"].map((model) => ({ model, backend: config.backend })),
     four: () => ["dense", "cnn", "cnn-compact", "cnn-batchnorm"].map((model) => ({ model, backend: config.backend })),
   };
+  /* Dense against CNN: the first weights of each side by side, and the pixels that each answer hangs on. */
+  const views = {
+    layers: () => ({ visualizer: "", rows: null }),
+    where: () => ({ visualizer: "gradient_map", rows: null }),
+    "first-weights": () => ({ visualizer: "filters", rows: [page.answer.columns.map((column) => (column.layers.find(([, kind]) => kind === "conv2d" || kind === "dense") || [null])[0])] }),
+  };
+  function view(name) {
+    const { visualizer, rows } = views[name]();
+    Object.assign(state.view, { visualizer, settings: {}, unit: null, target: null });
+    state.rows = rows;
+    changed({ step: true });
+    find(".compare-rows").scrollIntoView({ block: "start" });
+  }
   page.add = function () {
     if (state.subjects.length >= MOST) return;
     const there = new Set(state.subjects.map((each) => each.backend + each.model));
@@ -161,7 +174,8 @@
     if (page.presets[action]) {
       state.subjects = page.presets[action]();
       changed({ step: true, networks: true });
-    } else if (action === "link") copyLink(button);
+    } else if (views[action] && page.answer) view(action);
+    else if (action === "link") copyLink(button);
     else if (page.actions[action]) page.actions[action](button);
   });
   function copyLink(button) {
@@ -170,6 +184,12 @@
     else say("See the address bar");
   }
   page.actions = {};
+  window.addEventListener("click", (event) => {
+    const jump = event.target.closest && event.target.closest("[data-jump]");
+    if (!jump) return;
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    find("." + jump.dataset.jump).scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  });
   window.addEventListener("click", (event) => {
     if (event.target.closest && event.target.closest(".skip-link")) find(".compare").focus();
   });
