@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from layerscope.layouts.wire import unpacked
 from measure import save
 from tables import memory_table
 
@@ -99,7 +100,7 @@ def _everything(address: str, backend: str, panels: Sequence[Panel], number: int
             "beside": {"image": {"sample": [number + 1, 0]}, "model": BESIDE, "backend": backend, "run": None},
         }
         prompt = [panel for panel in group if not panel["on_request"]]
-        data = _asked(address, "answer", stores | _store(prompt), "ink")["response"]["answer"]["data"]
+        data = _asked(address, "answer", stores | _store(prompt) | {"shown": {}})
         if data["fault"]:
             raise SystemExit(data["fault"])
         drawn |= {id for id, part in data["panels"].items() if "figure" in part}
@@ -125,7 +126,7 @@ def _store(panels: Sequence[Panel]) -> dict[str, Any]:
 
 def _followed(address: str, stores: dict[str, Any], panel: str) -> bool:
     """Runs one panel's job to its end; whether it gave a figure."""
-    job = _asked(address, "job", {"run": {"panels": [panel]}, **stores}, "run")["response"]["job"]["data"][0]
+    job = _asked(address, "run", stores | {"names": [panel]})[0]
     while job["status"] in ("waiting", "running"):
         time.sleep(0.02)
         job = _fetched(f"{address}jobs/{job['id']}?have={job['frames']}")
@@ -134,28 +135,15 @@ def _followed(address: str, stores: dict[str, Any], panel: str) -> bool:
     return job["status"] == "done"
 
 
-def _asked(address: str, output: str, stores: dict[str, Any], changed: str) -> Any:
-    """What the callback behind a store answers, as the page would ask it."""
-    takes = next(each for each in _fetched(f"{address}_dash-dependencies") if each["output"] == f"{output}.data")
-    inputs, state = (
-        [{"id": each["id"], "property": "data", "value": stores.get(each["id"])} for each in takes[kind]]
-        for kind in ("inputs", "state")
-    )
-    body = {
-        "output": f"{output}.data",
-        "outputs": {"id": output, "property": "data"},
-        "inputs": inputs,
-        "changedPropIds": [f"{changed}.data"],
-        "parsedChangedPropsIds": [f"{changed}.data"],
-        "state": state,
-    }
+def _asked(address: str, path: str, question: dict[str, Any]) -> Any:
+    """What the server answers, asked as the page asks it."""
     headers = {"Content-Type": "application/json"}
-    return _fetched(Request(f"{address}_dash-update-component", json.dumps(body).encode(), headers))
+    return _fetched(Request(f"{address}{path}", json.dumps(question).encode(), headers))
 
 
 def _fetched(wanted: str | Request) -> Any:
     with urlopen(wanted, timeout=120) as reply:
-        return json.load(reply)
+        return unpacked(reply.read())
 
 
 def main() -> int:

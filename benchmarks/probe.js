@@ -29,8 +29,7 @@
   window.fetch = function (address, options) {
     const answer = ask.apply(this, arguments);
     const body = options && typeof options.body === "string" ? options.body : "";
-    const subject = /"output":"(answer\.data|echo\.children)"/.exec(body);
-    if (subject) {
+    if (address === "answer" || body.includes('"output":"echo.children"')) {
       note("sent", { bytes: body.length });
       probe.asking += 1;
       const done = () => { probe.asking -= 1; probe.active = now(); };
@@ -80,7 +79,7 @@
   probe.quiet = (milliseconds) => !probe.asking && now() - probe.active > milliseconds;
   /* What has been noted since the last time, with what the browser itself knows of each request. */
   probe.collect = () => {
-    const requests = performance.getEntriesByType("resource").filter((entry) => entry.name.includes("_dash-update-component"));
+    const requests = performance.getEntriesByType("resource").filter((entry) => /\/answer$|_dash-update-component/.test(entry.name));
     const found = { events: probe.events, requests: requests.map((entry) => ({
       begin: entry.startTime, first: entry.responseStart, end: entry.responseEnd, bytes: entry.transferSize })) };
     probe.events = [];

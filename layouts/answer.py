@@ -4,7 +4,6 @@ The browser says which figures it has (`shown`: panel → key); a figure whose k
 one function serves a stroke, a change of model, a click and a moved slider alike, and each redraws what it changes.
 """
 
-import base64
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from .beside import Found, with_beside
 from .panels import aside_of, digest, panel_part, start_job
 from .pictures import Source, prepared
 from .services import Services
-from .state import NOTHING_BESIDE, Beside, EditData, Panel, Selected
+from .state import NOTHING_BESIDE, STEPS, Beside, EditData, Panel, Selected
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,23 @@ class Request:
     serial: int = 0
     edits: Sequence[EditData] = ()
     beside: Beside = NOTHING_BESIDE
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Request":
+        """The page's question: its ink, its stores, and the figures it has."""
+        ink, subject = data["ink"], data["subject"]
+        return cls(
+            model=subject["model"],
+            backend=subject["backend"],
+            source=Source.of(ink),
+            steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
+            selected=Selected.of(data.get("selection")),
+            panels=[Panel.of(entry) for entry in data["panels"]["panels"]],
+            shown=data.get("shown") or {},
+            serial=ink.get("serial", 0),
+            edits=[(layer, unit, scale) for layer, unit, scale in data.get("edits") or []],
+            beside=Beside.of(data.get("beside")),
+        )
 
 
 def answer(services: Services, request: Request) -> Data:
@@ -202,10 +218,7 @@ def _described(services: Services, request: Request, model: Model) -> Data:
 
 def _stage(name: str, image: NDArray[np.float32], title: str, note: str, active: bool) -> Data:
     pixels = np.rint(image * 255).astype(np.uint8)
-    picture = base64.b64encode(pixels.tobytes()).decode()
-    return {
-        "name": name, "title": title, "note": note, "active": active, "shape": list(pixels.shape), "pixels": picture,
-    }  # fmt: skip
+    return {"name": name, "title": title, "note": note, "active": active, "pixels": pixels}
 
 
 def _prediction(subject: Subject) -> Data | None:

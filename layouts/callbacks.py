@@ -12,16 +12,14 @@ from ..backends.base import BackendError
 from ..datasets.base import DatasetError
 from ..datasets.samples import choose
 from ..drawing.ink import InkError, decode_ink
-from ..drawing.pipeline import Steps
 from ..visualizers.contract import Need, Visualizer
 from . import ids
-from .answer import Request, answer, run
 from .arrangements import every_layer
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
 from .pictures import Source, data_url, sample_image
 from .services import Services
-from .state import STEPS, Address, Beside, Known, Panel, Selected, parse_address
+from .state import STEPS, Address, Beside, Known, Panel, parse_address
 from .uploads import uploaded
 
 log = logging.getLogger(__name__)
@@ -32,62 +30,10 @@ THUMBNAIL = 28
 
 def register(app: Dash, services: Services) -> None:
     """Registers every callback of the page with this app."""
-    _register_answer(app, services)
     _register_address(app, services)
     _register_panels(app, services)
     _register_pictures(app, services)
     _register_browser(app)
-
-
-def _register_answer(app: Dash, services: Services) -> None:
-    @app.callback(
-        Output(ids.ANSWER, "data"),
-        Input(ids.INK, "data"),
-        Input(ids.SUBJECT, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.EDITS, "data"),
-        Input(ids.BESIDE, "data"),
-        Input(ids.PANELS, "data"),
-        State(ids.SHOWN, "data"),
-    )
-    def answered(ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any, shown: Any) -> Any:
-        """A stroke brings what is shown with it, so that it costs the browser one change of one store."""
-        if not (subject and panels and ink):
-            raise PreventUpdate
-        there = ink["shown"] if ctx.triggered_id == ids.INK else shown
-        return answer(services, _request(ink, subject, selection, edits, beside, panels, there or {}))
-
-    @app.callback(
-        Output(ids.JOB, "data"),
-        Input(ids.RUN, "data"),
-        State(ids.INK, "data"),
-        State(ids.SUBJECT, "data"),
-        State(ids.SELECTION, "data"),
-        State(ids.EDITS, "data"),
-        State(ids.BESIDE, "data"),
-        State(ids.PANELS, "data"),
-        prevent_initial_call=True,
-    )
-    def ran(asked: Any, ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any) -> Any:
-        if not (asked and subject and panels and ink):
-            raise PreventUpdate
-        request = _request(ink, subject, selection, edits, beside, panels, {})
-        return [run(services, request, name) for name in asked["panels"]]
-
-
-def _request(ink: Any, subject: Any, selection: Any, edits: Any, beside: Any, panels: Any, shown: Any) -> Request:
-    return Request(
-        model=subject["model"],
-        backend=subject["backend"],
-        source=Source.of(ink),
-        steps=Steps(**{name: name not in subject["off"] for name in STEPS}),
-        selected=Selected.of(selection),
-        panels=[Panel.of(entry) for entry in panels["panels"]],
-        shown=shown,
-        serial=ink.get("serial", 0),
-        edits=[(layer, unit, scale) for layer, unit, scale in edits or []],
-        beside=Beside.of(beside),
-    )
 
 
 def _register_address(app: Dash, services: Services) -> None:
@@ -202,13 +148,11 @@ def _register_panels(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.GRID, "children"),
         Output(ids.PANELS, "data"),
-        Output(ids.SHOWN, "data"),
         Input(ids.SUBJECT, "data"),
         Input(ids.ARRANGEMENT, "data"),
         State(ids.PANELS, "data"),
-        State(ids.SHOWN, "data"),
     )
-    def arranged(subject: Any, arrangement: Any, current: Any, shown: Any) -> Any:
+    def arranged(subject: Any, arrangement: Any, current: Any) -> Any:
         if not (subject and arrangement):
             raise PreventUpdate
         rearranged = any(entry["prop_id"].startswith(ids.ARRANGEMENT) for entry in ctx.triggered)
@@ -221,7 +165,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             layers = services.layers(subject["model"], subject["backend"])
         except BackendError as error:  # the answer says the same on the page
             log.error("%s", error)
-            return [], {"model": subject["model"], "custom": False, "panels": []}, {}
+            return [], {"model": subject["model"], "custom": False, "panels": []}
         placed = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
         fresh = secrets.token_hex(2)  # new ids, so that the browser mounts new figures instead of blanking old ones
         panels = [replace(panel, id=f"{fresh}-{index}") for index, panel in enumerate(placed)]
@@ -240,7 +184,7 @@ def _register_panels(app: Dash, services: Services) -> None:
                 for name, visualizer in services.visualizers.items()
             },
         }
-        return children, data, {}
+        return children, data
 
     @app.callback(
         Output(ids.POPOVER, "children"),
@@ -364,7 +308,6 @@ def _register_browser(app: Dash) -> None:
     def clientside(name: str, *arguments: Any, **options: Any) -> None:
         app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
 
-    clientside("paint", Input(ids.ANSWER, "data"))
     clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
     clientside(
         "collectSubject",
@@ -385,7 +328,7 @@ def _register_browser(app: Dash) -> None:
         prevent_initial_call=True,
     )
     clientside(
-        "writeAddress",
+        "changed",
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.EDITS, "data"),
@@ -410,7 +353,6 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SELECTED_TARGET, "value"),
         prevent_initial_call=True,
     )
-    clientside("followJob", Input(ids.JOB, "data"), prevent_initial_call=True)
     clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)

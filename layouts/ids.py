@@ -3,18 +3,13 @@
 from typing import Literal
 
 ADDRESS = "address"
-INK = "ink"
 SUBJECT = "subject"
 SELECTION = "selection"
 EDITS = "edits"
 BESIDE = "beside"
-RUN = "run"
-JOB = "job"
 ARRANGEMENT = "arrangement"
 PANELS = "panels"
-SHOWN = "shown"
 PICTURE = "picture"
-ANSWER = "answer"
 NOTICE = "notice"
 NOTICE_TEXT = "notice-text"
 

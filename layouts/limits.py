@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
+from ..visualizers.figures import PlainFigure
+
 SECONDS = 2.0
 """How long a view that follows the pen may take before it is stopped."""
 LARGEST_FIGURE = 8 * 2**20
@@ -96,10 +98,12 @@ class Cost:
 
     @property
     def words(self) -> str:
-        """`3.2 ms · 0.4 MB`; only the time before memory has been measured."""
+        """`3.2 ms · 0.4 MB`, `<0.1 ms` for less; only the time before memory has been measured."""
         peak = f" · {self.peak / 2**20:.1f} MB" if self.peak else ""
         if self.seconds >= 1:
             return f"{self.seconds:.1f} s{peak}"
+        if self.seconds < 1e-4:
+            return f"<0.1 ms{peak}"
         return f"{1000 * self.seconds:.{1 if self.seconds < 0.01 else 0}f} ms{peak}"
 
 
@@ -159,7 +163,7 @@ def checked_figure(drawn: Any) -> dict[str, Any]:
 
     if not isinstance(drawn, Figure):
         raise TypeError(f"a visualizer returns a plotly Figure. Received: {type(drawn).__name__}")
-    figure: dict[str, Any] = drawn.to_dict()
+    figure: dict[str, Any] = drawn.plain if isinstance(drawn, PlainFigure) else drawn.to_dict()
     size = size_of(figure)
     if size > LARGEST_FIGURE:
         raise TooLargeError(

@@ -74,18 +74,13 @@ def page(services: Services) -> Any:
 
 
 _STORES = (
-    ids.INK,
     ids.SUBJECT,
     ids.SELECTION,
     ids.EDITS,
     ids.BESIDE,
-    ids.RUN,
-    ids.JOB,
     ids.ARRANGEMENT,
     ids.PANELS,
-    ids.SHOWN,
     ids.PICTURE,
-    ids.ANSWER,
 )
 
 

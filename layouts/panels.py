@@ -63,12 +63,12 @@ def placed(figure: Data) -> Data:
 
     Wide panels take the height that the figure asks for; the others are all of one height.
     """
-    layout = figure["layout"]
+    layout = dict(figure["layout"])
     height = layout.pop("height", None)
     if "legend" in layout.get("meta", {}):
-        layout["xaxis"].pop("title", None)
+        layout["xaxis"] = {name: value for name, value in layout["xaxis"].items() if name != "title"}
         layout["margin"] = {**layout["margin"], "b": 4}
-    return {"figure": figure, "height": height}
+    return {"figure": {**figure, "layout": layout}, "height": height}
 
 
 def digest(*parts: str | bytes) -> str:
@@ -146,12 +146,8 @@ def _on_request(services: Services, key: str) -> Data:
     """What has been computed before, or an offer to compute it."""
     known = services.jobs.result(key)
     if known and known.figure:
-        return {"key": key, **_copied(known.figure), "cost": f"{known.seconds:.1f} s"}
+        return {"key": key, **placed(known.figure), "cost": f"{known.seconds:.1f} s"}
     return {"key": key, "on_request": True}
-
-
-def _copied(figure: Data) -> Data:
-    return placed({**figure, "layout": dict(figure["layout"])})
 
 
 def _key(visualizer: Visualizer, panel: Panel, subject: Subject, image_key: str) -> str:

@@ -4,11 +4,13 @@ import logging
 from typing import Any
 
 from dash import Dash
-from flask import Response, jsonify, request
+from flask import Response, abort, jsonify, request
 
 from ..drawing.uploads import too_large
+from .answer import Request, answer, run
 from .panels import placed
 from .services import Services
+from .wire import packed
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +18,16 @@ log = logging.getLogger(__name__)
 def register_routes(app: Dash, services: Services) -> None:
     """Adds the routes to the app's server."""
     server = app.server
+
+    @server.post("/answer")
+    def answered() -> Response:
+        """Everything that the page shows for its ink and its stores, as a frame (see `wire`)."""
+        return _frame(answer(services, _asked()))
+
+    @server.post("/run")
+    def ran() -> Response:
+        """Begins the views that are named, and how each stands."""
+        return _frame([run(services, _asked(), name) for name in request.get_json()["names"]])
 
     @server.get("/loading")
     def loading() -> Response:
@@ -34,11 +46,11 @@ def register_routes(app: Dash, services: Services) -> None:
         """How a job stands, with its figure where the page has seen fewer frames (`?have=3`); null when it is gone."""
         found = services.jobs.job(id)
         if found is None:
-            return jsonify(None)
+            return _frame(None)
         told, figure = found.data, found.figure
         if figure is not None and told["frames"] > request.args.get("have", 0, int):
-            told |= placed({**figure, "layout": dict(figure["layout"])})
-        return jsonify(told)
+            told |= placed(figure)
+        return _frame(told)
 
     @server.post("/jobs/<id>/<any(stop, pause, resume):what>")
     def change(id: str, what: str) -> Response:
@@ -47,3 +59,17 @@ def register_routes(app: Dash, services: Services) -> None:
         if found:
             {"stop": services.jobs.stop, "pause": services.jobs.pause, "resume": services.jobs.resume}[what](found)
         return jsonify(found and found.data["status"])
+
+
+def _asked() -> Request:
+    """The page's question; anything else is refused."""
+    try:
+        return Request.of(request.get_json())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        sentence = f"This is no question of the page's: {type(error).__name__}: {error}"
+        log.warning("%s", sentence)
+        abort(Response(sentence, 400))
+
+
+def _frame(data: Any) -> Response:
+    return Response(packed(data), mimetype="application/octet-stream")

@@ -138,7 +138,7 @@ def _else(subject: Subject, settings: NoSettings) -> Any:
 HARMFUL = {
     "_raises": "This view failed: RuntimeError: no such thing",
     "_never_ends": "This view took longer than 2 seconds and was stopped",
-    "_huge": "the figure holds 64 MB, and a panel takes 8 MB; show fewer units",
+    "_huge": "the figure holds 48 MB, and a panel takes 8 MB; show fewer units",
     "_else": "a visualizer returns a plotly Figure. Received: str",
 }
 

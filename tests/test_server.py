@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 from flask.testing import FlaskClient
+from layerscope.layouts.wire import unpacked
 from layerscope.server import ServeError, create_app, serve
 
 
@@ -50,14 +51,14 @@ def test_the_page_brings_everything_from_here(client: FlaskClient) -> None:
     assert page.status_code == 200
     assert "<title>Layerscope</title>" in page.text
     assert re.findall(r'(?:src|href)="https?://[^"]*"', page.text) == []
-    for asset in ("ink.js", "live.js", "page.js", "page.css"):
+    for asset in ("ink.js", "live.js", "page.js", "wire.js", "page.css"):
         assert f"/assets/{asset}" in page.text
         assert client.get(f"/assets/{asset}").status_code == 200
 
 
 def test_every_callback_is_known_to_the_browser(client: FlaskClient) -> None:
     outputs = {entry["output"] for entry in client.get("/_dash-dependencies").get_json()}
-    assert any("answer.data" in output for output in outputs)
+    assert any("panels.data" in output for output in outputs)
     layout = client.get("/_dash-layout").text
     for id in ("canvas", "model", "backend", "digit", "upload", "grid"):
         assert f'"id":"{id}"' in layout
@@ -97,21 +98,9 @@ def test_many_browsers_arrive_at_once(address: str) -> None:
         assert {code for codes in pool.map(visited, range(32)) for code in codes} == {200}
 
 
-def ask(address: str, **inputs: Any) -> requests.Response:
-    """What a browser sends when a sample has been chosen."""
-    stores = ("ink", "subject", "selection", "edits", "beside", "panels")
-    return requests.post(
-        f"{address}_dash-update-component",
-        json={
-            "output": "answer.data",
-            "outputs": {"id": "answer", "property": "data"},
-            "inputs": [{"id": name, "property": "data", "value": inputs.get(name)} for name in stores],
-            "changedPropIds": ["ink.data"],
-            "parsedChangedPropsIds": ["ink.data"],
-            "state": [{"id": "shown", "property": "data", "value": {}}],
-        },
-        timeout=60,
-    )
+def ask(address: str, **question: Any) -> requests.Response:
+    """What a browser sends at every stroke, and when anything else has changed."""
+    return requests.post(f"{address}answer", json=question, timeout=60)
 
 
 SUBJECT = {"model": "dense", "backend": "pytorch", "off": []}
@@ -119,9 +108,9 @@ PANELS = {"model": "dense", "panels": [{"id": "a", "visualizer": "layer_table"}]
 
 
 def test_a_question_gets_an_answer_over_the_wire(address: str, pytorch: object) -> None:
-    reply = ask(address, ink={"serial": 4, "sample": [3, 0], "label": 3, "shown": {}}, subject=SUBJECT, panels=PANELS)
+    reply = ask(address, ink={"serial": 4, "sample": [3, 0], "label": 3}, subject=SUBJECT, panels=PANELS)
     assert reply.status_code == 200
-    given = reply.json()["response"]["answer"]["data"]
+    given = unpacked(reply.content)
     assert given["serial"] == 4
     assert given["fault"] is None
     assert sum(given["prediction"]["probabilities"]) == pytest.approx(1, abs=1e-5)
@@ -129,13 +118,16 @@ def test_a_question_gets_an_answer_over_the_wire(address: str, pytorch: object) 
 
 
 def test_a_fault_over_the_wire_is_a_sentence_and_no_error(address: str) -> None:
-    reply = ask(address, ink={"shown": {}}, subject={**SUBJECT, "model": "os:getcwd"}, panels=PANELS)
+    reply = ask(address, ink={}, subject={**SUBJECT, "model": "os:getcwd"}, panels=PANELS)
     assert reply.status_code == 200
-    assert reply.json()["response"]["answer"]["data"]["fault"].startswith("There is no model 'os:getcwd'")
+    assert unpacked(reply.content)["fault"].startswith("There is no model 'os:getcwd'")
 
 
-def test_nothing_is_answered_before_there_is_something_to_ask(address: str) -> None:
-    assert ask(address, ink=None, subject=SUBJECT, panels=PANELS).status_code == 204
+@pytest.mark.parametrize("question", [{}, {"ink": {}, "subject": {}, "panels": PANELS}, {"ink": 3, "subject": SUBJECT}])
+def test_a_question_that_no_page_asks_is_refused_in_a_sentence(address: str, question: dict[str, Any]) -> None:
+    reply = ask(address, **question)
+    assert reply.status_code == 400
+    assert reply.text.startswith("This is no question of the page's: ")
 
 
 def test_an_upload_of_any_size_that_is_refused_in_words_gets_through(address: str) -> None:

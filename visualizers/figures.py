@@ -69,7 +69,33 @@ def figure(
         "uirevision": revision or "fixed",
         "meta": dict(meta or {}),
     }
-    return Figure(data=list(traces), layout={**base, **layout}, _validate=False)
+    return PlainFigure([dict(trace) for trace in traces], {**base, **layout})
+
+
+class PlainFigure(Figure):  # type: ignore[misc]
+    """A Plotly figure that stays the plain data it was made of until somebody looks into it or changes it.
+
+    The page needs nothing but the data, fifteen times for every stroke, and to build Plotly's objects and to take them
+    apart again costs more than all the rest.
+    """
+
+    def __init__(self, data: list[dict[str, Any]], layout: dict[str, Any]) -> None:
+        object.__setattr__(self, "_plain", {"data": data, "layout": layout})
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """`data` and `layout`, arrays as NumPy; nothing of it is to be changed."""
+        found: dict[str, Any] = self._plain or self.to_dict()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what Plotly's class would have by now: time to build it."""
+        made = self.__dict__.get("_plain")
+        if made is None or name.startswith("__"):
+            raise AttributeError(name)
+        object.__setattr__(self, "_plain", None)
+        super().__init__(made["data"], made["layout"], _validate=False)
+        return getattr(self, name)
 
 
 def mosaic(

@@ -69,7 +69,7 @@
     ink.serial += 1;
     sentAt = performance.now();
     ink.published = { serial: ink.serial, ink: source.ink, sample: source.sample, label: source.label };
-    dash_clientside.set_props("ink", { data: { ...ink.published, shown: scope.live.shown() } });
+    scope.wire.ask();
     scope.address.write();
   }
 

@@ -20,14 +20,18 @@
 
   function numbers(array) {
     if (!array || !array.bdata) return { values: array || [], shape: [(array || []).length] };
-    const text = atob(array.bdata);
-    const bytes = new Uint8Array(text.length);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-    const values = new (TYPES[array.dtype] || Float32Array)(bytes.buffer);
+    const buffer = array.bdata instanceof ArrayBuffer ? array.bdata : fromText(array.bdata);
+    const values = new (TYPES[array.dtype] || Float32Array)(buffer);
     const shape = array.shape ? String(array.shape).split(",").map(Number) : [values.length];
     return { values, shape };
   }
   scope.numbers = numbers;
+  /* Figures that Plotly itself has written, a plugin's, have their numbers as base64. */
+  function fromText(base64) {
+    const text = atob(base64), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes.buffer;
+  }
 
   /* Colours */
   const tables = new Map();
@@ -285,13 +289,10 @@
   function paintStage(stage) {
     const place = document.querySelector('[data-stage="' + stage.name + '"]');
     if (!place) return;
-    const canvas = place.querySelector("canvas"), [height, width] = stage.shape;
+    const canvas = place.querySelector("canvas"), { values, shape: [height, width] } = numbers(stage.pixels);
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
-    const image = new ImageData(width, height), text = atob(stage.pixels);
-    for (let i = 0; i < text.length; i++) {
-      image.data[4 * i] = image.data[4 * i + 1] = image.data[4 * i + 2] = text.charCodeAt(i);
-      image.data[4 * i + 3] = 255;
-    }
+    const image = new ImageData(width, height), colours = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < values.length; i++) colours[i] = 0xff000000 | (values[i] * 0x010101);
     canvas.getContext("2d").putImageData(image, 0, 0);
     place.querySelector(".stage-note").textContent = stage.note;
   }
@@ -330,10 +331,8 @@
     dash_clientside.set_props("notice", { hide: false });
   };
 
-  const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   let previous = {}, faulted = false;
-  clientside.paint = function (data) {
-    if (!data) return;
+  live.paint = function (data) {
     if (data.fault) live.fault(data.fault);
     else if (faulted) dash_clientside.set_props("notice", { hide: true });
     faulted = !!data.fault;
@@ -354,7 +353,6 @@
       if (missing.length) scope.ink.again();
       for (const stage of data.stages) paintStage(stage);
       paintAnswer(data);
-      if (!scope.ink.drawing) dash_clientside.set_props("shown", { data: live.shown() });
       const title = document.querySelector(".panels-title");
       if (title) title.textContent = data.subject.title;
       previous = data.subject;

@@ -74,7 +74,7 @@
 
   /* The address */
   let described = [];
-  clientside.writeAddress = function (subject, selection, edits, beside, panels) {
+  function changed({ subject, selection, edits, beside, panels }) {
     described = [subject, selection, edits, beside || {}, panels];
     scope.jobs.interrupt();
     scope.edits.show(edits || []);
@@ -84,8 +84,8 @@
       scope.loading.begins();
     }
     scope.address.write();
-  };
-  scope.address = { write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
+  }
+  scope.address = { changed, write() { clearTimeout(scope.addressing); scope.addressing = setTimeout(write, 150); } };
   async function write() {
     const [subject, selection, edits, beside, panels] = described, ink = scope.ink.published;
     if (!ink || !subject || !panels) return;

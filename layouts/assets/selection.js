@@ -201,7 +201,7 @@
 
   /* Jobs: one for each panel, and one for the words beside its figure, which is called `panel aside`. Each is followed
    * until it is over or its panel shows something else. */
-  const PAUSE = 700, ANSWERED = 5000;
+  const PAUSE = 700;
   const running = new Map();
   const panelOf = (name) => name.split(" ")[0], isAside = (name) => name.includes(" ");
   const section = (name) => document.querySelector('[data-panel="' + panelOf(name) + '"]');
@@ -251,7 +251,7 @@
 
   /* What begins by itself: `due` waits for rest, `automatic` has begun. */
   const due = new Set(), automatic = new Set(), wanted = new Set();
-  let resting = null, askedAt = -Infinity;
+  let resting = null;
   function later(name) {
     if (name) due.add(name);
     clearTimeout(resting);
@@ -270,20 +270,11 @@
   }
   for (const event of ["scroll", "resize"]) window.addEventListener(event, () => { if (due.size) later(); }, { passive: true });
 
-  /* One request at a time: Dash forgets the answer to one that the next overtakes. */
-  function ask(names) {
+  async function ask(names) {
     for (const name of names) wanted.add(name);
-    if (!wanted.size || performance.now() - askedAt < ANSWERED) return;
-    askedAt = performance.now();
-    set("run", { data: { panels: [...wanted], at: askedAt } });
-    wanted.clear();
+    const jobs = await scope.wire.run(names);
+    for (const job of jobs) if (wanted.delete(job.panel)) begun(job); else if (job.id) tell(job.id, "stop");
   }
-  clientside.followJob = function (jobs) {
-    if (!jobs) return;
-    askedAt = -Infinity;
-    jobs.forEach(begun);
-    ask([]);
-  };
   function begun(job) {
     const name = job.panel, place = section(name);
     if (!place || due.has(name)) return job.id && tell(job.id, "stop"); // it has been interrupted in the meantime
@@ -315,7 +306,7 @@
   }
   async function follow(panel, id, have) {
     let job = null;
-    try { job = await (await fetch("jobs/" + id + "?have=" + have)).json(); } catch (error) { /* said below */ }
+    try { job = await scope.wire.job(id, have); } catch (error) { /* said below */ }
     const place = section(panel);
     if (running.get(panel) !== id) return;
     if (!place) return scope.jobs.forget(panel);

@@ -58,9 +58,9 @@ def test_everything_follows_while_the_stroke_grows(
     page, stroke = dashboard.page, strokes(3)[0]
     page.evaluate(
         """() => {
-            const scope = dash_clientside.layerscope, paint = scope.paint;
+            const live = layerscope.live, paint = live.paint;
             window.answers = [];
-            scope.paint = (data) => { if (data?.prediction) window.answers.push(data); return paint(data); };
+            live.paint = (data) => { if (data?.prediction) window.answers.push(data); return paint(data); };
         }"""
     )
     overlay = dashboard.panel_of("feature_maps", "conv1").locator("canvas.overlay")

@@ -125,9 +125,10 @@ def test_the_accuracy_begins_by_itself_and_shows_what_it_cost(dashboard: Dashboa
 
 
 def test_a_running_view_is_stopped_and_run_again(dashboard: Dashboard) -> None:
-    panel = {"visualizer": "accuracy", "settings": {"images": 10000}}
-    dashboard.visit(panels=json.dumps([panel]), model="cnn-batchnorm")
-    view = dashboard.panels("accuracy")
+    panel = {"visualizer": "occlusion", "settings": {"method": "RISE", "masks": 4000}}
+    dashboard.visit(panels=json.dumps([panel]), model="cnn-batchnorm", sample="7.0")
+    view = dashboard.panels("occlusion")
+    view.get_by_role("button", name="Run").click()
     view.get_by_role("button", name="Stop").first.click(timeout=30_000)
     expect(view).to_contain_text("Stopped.", timeout=30_000)
     view.get_by_role("button", name="Run again").first.click()
