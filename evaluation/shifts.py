@@ -81,6 +81,20 @@ def shift_test(model: Model, image: Array, label: int | None = None, farthest: i
     return Shifts(offsets, predicted, probabilities.max(1).reshape(size, size), target)
 
 
+def shift_shares(model: Model, images: Array, labels: NDArray[np.int64], farthest: int = FARTHEST) -> Array:
+    """Share of the pictures that are taken rightly at each shift, `(size, size)` in [0, 1].
+
+    Args:
+        model: any opened model.
+        images: `(n, height, width, channels)` in [0, 1].
+        labels: `(n,)`, positions in the model's classes.
+        farthest: as for `shift_test`.
+    """
+    found = [shift_test(model, image, int(label), farthest).right for image, label in zip(images, labels, strict=True)]
+    shares: Array = np.mean(found, axis=0, dtype=np.float32)
+    return shares
+
+
 def pixel_order(shape: tuple[int, int, int], seed: int = SEED) -> NDArray[np.int64]:
     """Where each pixel of the permuted picture comes from, `(height × width,)`; always the same for one shape."""
     return np.random.default_rng(seed).permutation(shape[0] * shape[1]).astype(np.int64)

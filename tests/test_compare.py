@@ -9,9 +9,17 @@ import pytest
 from layerscope.backends import Backend, Model
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.fit import fit_images
-from layerscope.evaluation.shifts import accuracy_when_permuted, permuted, pixel_order, shift_test, shifted, used_to
+from layerscope.evaluation.shifts import (
+    accuracy_when_permuted,
+    permuted,
+    pixel_order,
+    shift_shares,
+    shift_test,
+    shifted,
+    used_to,
+)
 from layerscope.layouts.compare.answer import answer, run
-from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_told
+from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from layerscope.layouts.compare.measures import Measures, calibration_error, latency
 from layerscope.layouts.compare.question import Asked, Question, View
 from layerscope.layouts.compare.scales import on_one_scale
@@ -310,6 +318,18 @@ def test_a_shift_test_asks_about_every_place_at_once(services: Services, monkeyp
         assert found.confidence[row, column] == pytest.approx(probabilities.max(), abs=1e-4)
     assert found.share == (found.predicted == 7).mean()
     assert shift_test(model, image, farthest=1).target == 7
+
+
+def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: Services, mnist_test: Dataset) -> None:
+    model = services.open("dense", "pytorch")
+    images, labels = mnist_test.floats(slice(0, 3)), mnist_test.labels[:3]
+    found = shift_shares(model, images, labels, farthest=2)
+    single = [shift_test(model, image, int(label), 2).right for image, label in zip(images, labels, strict=True)]
+    np.testing.assert_allclose(found, np.mean(single, axis=0), atol=1e-6)
+    assert found[2, 2] == 1
+    told = shifts_of_digits_told(services, Question(subjects=(DENSE, Asked("nothing", "pytorch"))))
+    assert len(told["columns"][0]["shares"]) == 441
+    assert told["columns"][1] is None
 
 
 def test_a_dense_net_cannot_tell_pixels_in_another_order_if_its_weights_are_in_that_order(

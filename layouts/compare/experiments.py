@@ -1,15 +1,24 @@
 """The compare page's experiments: parity, shifted pictures, permuted pixels, and what each network is measured at."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from ...backends.base import Array, Model
 from ...drawing.fit import fit_images
 from ...evaluation.parity import ParityError, parity, parity_of
-from ...evaluation.shifts import accuracy_when_permuted, permuted, pixel_order, shift_test, used_to
+from ...evaluation.shifts import (
+    FARTHEST,
+    accuracy_when_permuted,
+    permuted,
+    pixel_order,
+    shift_shares,
+    shift_test,
+    used_to,
+)
 from ...models.agreement import TOLERANCE
 from ..services import Services
 from .question import Column, Drawing, Question, columns_of, live
@@ -20,8 +29,13 @@ Data = dict[str, Any]
 
 SAMPLE = 256
 """Test images that parity is measured on."""
+EACH = 2
+"""Test digits of each class that are moved."""
 MIXED = 1000
 """Test images that permuted pixels are measured on."""
+
+_SHARES: MutableMapping[Any, Array] = LRUCache(32)
+"""Model and data set → what `shift_shares` found, which takes a second or two."""
 
 
 def parity_told(services: Services, question: Question, sent: Mapping[str, Any]) -> Data:
@@ -83,6 +97,37 @@ def shifts_told(services: Services, question: Question) -> Data:
     return {"columns": told, "words": _shift_words([each for each in told if each])}
 
 
+def shifts_of_digits_told(services: Services, question: Question) -> Data:
+    """How many of a few test digits, as many of each class, every network takes rightly at each of the places."""
+    columns = columns_of(services, question, Drawing(services, question))
+    told: list[Data | None] = [None] * len(columns)
+    for at, column, model in live(columns):
+        told[at] = {"title": column.title, **_shares_told(services, model)}
+    known = [each for each in told if each and "share" in each]
+    return {
+        "columns": told,
+        "words": _shift_words(known, f"with {EACH * len(services.samples[0].classes)} test digits "),
+    }
+
+
+def _shares_told(services: Services, model: Model) -> Data:
+    dataset = services.samples[0]
+    if model.classes != dataset.classes:
+        return {"unlike": f"{dataset.title} has other classes."}
+    key = model.backend, model.version, dataset.checksum
+    if key not in _SHARES:
+        places = np.concatenate([dataset.indices_of(label)[:EACH] for label in range(len(dataset.classes))])
+        images = fit_images(dataset.images[places], model.input_shape)
+        _SHARES[key] = shift_shares(model, images, dataset.labels[places])
+    found = _SHARES[key]
+    step = max(1, round(max(model.input_shape[:2]) / 28))
+    return {
+        "shares": np.round(found.ravel().astype(float), 4).tolist(),
+        "share": float(found.mean()),
+        "offsets": [step * each for each in range(-FARTHEST, FARTHEST + 1)],
+    }
+
+
 def _label(question: Question, model: Model) -> int | None:
     label = question.source.label
     return label if label in range(len(model.classes)) else None
@@ -93,16 +138,16 @@ def _picture(image: Array) -> Data:
     return {"shape": list(grey.shape), "values": grey.ravel().tolist()}
 
 
-def _shift_words(told: Sequence[Data]) -> str:
-    """Who stands it best, in one sentence."""
+def _shift_words(told: Sequence[Data], what: str = "") -> str:
+    """Who stands it best, in one sentence; `what` says with what, where that is not the drawing."""
     if len(told) < 2:
         return ""
     ranked = sorted(told, key=lambda each: -each["share"])
     best, worst = ranked[0], ranked[-1]
     if best["share"] - worst["share"] < 0.005:
-        return f"All of them are right at {100 * best['share']:.0f} % of the places."
+        return f"All of them are {what}right at {100 * best['share']:.0f} % of the places."
     return (
-        f"{best['title']} is right at {100 * best['share']:.0f} % of the places, "
+        f"{best['title']} is {what}right at {100 * best['share']:.0f} % of the places, "
         f"{worst['title']} at {100 * worst['share']:.0f} %."
     )
 

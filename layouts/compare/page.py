@@ -257,7 +257,7 @@ def _shift() -> Any:
         html.Div(className="shift-fields"),
         words="Each network is asked about the drawing at 21 × 21 places. Drag in a map, or use the arrow keys: the "
         "digit moves, and both answers with it. Blue: right; orange: wrong.",
-        tools=_button("Move it", "shift"),
+        tools=[_button("Move it", "shift"), _button("Move 20 test digits", "digits")],
     )
 
 

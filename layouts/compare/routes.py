@@ -16,7 +16,7 @@ from ..services import Services
 from ..train.figures import curves
 from ..wire import packed
 from .answer import answer, run
-from .experiments import parity_told, permutation_told, shifts_told
+from .experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from .measures import Measures
 from .question import Asked, Question
 
@@ -34,6 +34,7 @@ def register_compare_routes(server: Flask, services: Services, prefix: str) -> N
         "run": lambda sent: run(services, Question.of(sent), str(sent.get("panel")), str(sent.get("page", ""))[:20]),
         "parity": lambda sent: parity_told(services, Question.of(sent), sent),
         "shifts": lambda sent: shifts_told(services, Question.of(sent)),
+        "digits": lambda sent: shifts_of_digits_told(services, Question.of(sent)),
         "permutation": lambda sent: permutation_told(services, Question.of(sent)),
         "facts": lambda sent: _facts(services, measures, Question.of(sent)),
         "measure": lambda sent: measures.measured(Asked(str(sent["model"]), str(sent["backend"]))),

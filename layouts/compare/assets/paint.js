@@ -19,7 +19,11 @@
   }
   scope.numbers = scope.numbers || numbers;
 
-  /* Colours: 256 of them between the stops of a legend. */
+  /* Colours: 256 of them between the stops of a scale, or of a legend where the scale is only named. */
+  const stopsOf = (figure) => {
+    const { colorscale } = figure.data[0], { colours } = legendOf(figure);
+    return Array.isArray(colorscale) ? colorscale : colours.map((colour, i) => [i / (colours.length - 1), colour]);
+  };
   const tables = new Map();
   function table(stops) {
     const key = stops.join();
@@ -28,7 +32,7 @@
       ramp.width = 256;
       ramp.height = 1;
       const context = ramp.getContext("2d", { willReadFrequently: true }), gradient = context.createLinearGradient(0, 0, 256, 0);
-      stops.forEach((colour, i) => gradient.addColorStop(i / (stops.length - 1), colour));
+      for (const [at, colour] of stops) gradient.addColorStop(at, colour);
       context.fillStyle = gradient;
       context.fillRect(0, 0, 256, 1);
       tables.set(key, new Uint32Array(context.getImageData(0, 0, 256, 1).data.buffer.slice(0)));
@@ -61,7 +65,7 @@
     canvas.className = "mosaic";
     canvas.style.aspectRatio = columns + " / " + rows;
     const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer), colours = table(legendOf(figure).colours);
+    const pixels = new Uint32Array(image.data.buffer), colours = table(stopsOf(figure));
     const low = trace.zmin, factor = 255 / (trace.zmax - trace.zmin || 1);
     for (let i = 0; i < pixels.length; i++) {
       const value = values[i];

@@ -98,6 +98,35 @@
     find(".shift-fields").replaceChildren(...moved.map(field));
     showMoved();
   });
+  page.actions.digits = (button) => busy(button, "Moving 20 digits…", async () => {
+    const told = await page.post("digits", page.question());
+    if (told.fault) return scope.live.fault(told.fault);
+    moved = null;
+    find(".shift-words").textContent = told.words;
+    find(".shift-fields").replaceChildren(...told.columns.filter(Boolean).map((column) => {
+      const place = make("div", "shift-field"), map = make("canvas", "shift-map is-still");
+      place.append(make("h3", "", column.title));
+      if (column.unlike) { place.append(make("p", "note", column.unlike)); return place; }
+      const side = column.offsets.length, context = map.getContext("2d");
+      map.width = map.height = side;
+      map.setAttribute("role", "img");
+      map.setAttribute("aria-label", "Share of the digits that " + column.title + " is right about at each place");
+      column.shares.forEach((value, i) => { context.fillStyle = mixed(value); context.fillRect(i % side, Math.floor(i / side), 1, 1); });
+      map.addEventListener("pointermove", (event) => {
+        const box = map.getBoundingClientRect(), cell = (at, low, size) => Math.max(0, Math.min(side - 1, Math.floor(((at - low) / size) * side)));
+        const row = cell(event.clientY, box.top, box.height), across = cell(event.clientX, box.left, box.width);
+        words.textContent = placed(column.offsets[row], column.offsets[across]) + ": right about " + Math.round(100 * column.shares[row * side + across]) + " % of the digits";
+      });
+      const words = make("p", "shift-answer", "right at " + Math.round(100 * column.share) + " % of all places, on average");
+      place.append(map, words);
+      return place;
+    }));
+  });
+  /* From orange, none is right, to blue, all are. */
+  const mixed = (share) => "rgb(" + [[230, 0], [159, 114], [0, 178]].map(([none, all]) => Math.round(none + share * (all - none))).join() + ")";
+  const way = (value, less, more) => (value ? Math.abs(value) + " " + (value < 0 ? less : more) : "");
+  const placed = (down, right) => [way(down, "up", "down"), way(right, "left", "right")].filter(Boolean).join(", ") || "in the middle";
+
   function field(column) {
     const place = make("div", "shift-field"), map = make("canvas", "shift-map"), digit = make("canvas", "shift-digit");
     const side = column.offsets.length;
@@ -139,9 +168,7 @@
       const [down, right] = at.map((value) => column.offsets[value]);
       scope.paint.grey(place.querySelector(".shift-digit"), column.image, [down, right]);
       const says = column.predicted[chosen], words = place.querySelector(".shift-answer"), good = says === column.target;
-      const way = (value, less, more) => (value ? Math.abs(value) + " " + (value < 0 ? less : more) : "");
-      const where = [way(down, "up", "down"), way(right, "left", "right")].filter(Boolean).join(", ") || "in the middle";
-      words.textContent = where + ": " + column.classes[says] + ", " + page.percent(column.confidence[chosen]) + (good ? " ✓" : " ✗") + " · right at " + Math.round(100 * column.share) + " % of the places";
+      words.textContent = placed(down, right) + ": " + column.classes[says] + ", " + page.percent(column.confidence[chosen]) + (good ? " ✓" : " ✗") + " · right at " + Math.round(100 * column.share) + " % of the places";
       words.classList.toggle("is-wrong", !good);
     });
   }
