@@ -10,7 +10,10 @@ from pathlib import Path
 from dash import Dash
 from layerscope.layouts.callbacks import register
 from layerscope.layouts.compare.callbacks import add_compare_page
+from layerscope.layouts.data.callbacks import add_data_page
+from layerscope.layouts.data.sources import Sources
 from layerscope.layouts.page import page
+from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.routes import register_routes
 from layerscope.layouts.services import Services
 from layerscope.layouts.train.callbacks import add_train_page
@@ -50,6 +53,9 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     register_routes(app, services)
     add_compare_page(app, services)
     add_train_page(app, services)
+    sources = Sources(services)
+    data_page = add_data_page(app, services, sources)
+    add_robustness_page(app, services, sources, data_page)
     return app
 
 
@@ -77,7 +83,7 @@ def serve(
     if debug:
         app.enable_dev_tools(debug=True, dev_tools_hot_reload=False, dev_tools_disable_version_check=True)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
-    for path in ("/", "/compare/", "/train/"):
+    for path in ("/", "/compare/", "/train/", "/data/", "/robustness/"):
         app.server.test_client().get(path)
     server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"

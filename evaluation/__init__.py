@@ -1,1 +1,1 @@
-"""What a network is worth: how often it is right, on what it fails, and whether two of them compute the same."""
+"""How good a model is: what it answers to labelled images, and what can be said of that."""

@@ -18,7 +18,7 @@ THEME = {
     "defaultRadius": "md",
 }
 
-PAGES = {"": "Look", "compare": "Compare", "train": "Train"}
+PAGES = {"": "Look", "compare": "Compare", "train": "Train", "data": "Data", "robustness": "Robustness"}
 """Path → title of every page, in the order of the header."""
 
 SHARED_STYLES = ("page.css", "icons.css")
