@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, authoring, evaluation_commands, training_commands
+from . import __version__, authoring, evaluation_commands, parity_commands, training_commands
 from .models.bundled import BUNDLED, DEFAULT
 from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
@@ -41,8 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"layerscope {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
     _add_serve(commands)
-    evaluation_commands.add_commands(commands)
     _add_export(commands)
+    evaluation_commands.add_commands(commands)
+    parity_commands.add_commands(commands)
     training_commands.add_commands(commands)
     _add_download(commands)
     _add_visualizers(commands)

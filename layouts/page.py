@@ -53,7 +53,7 @@ def page(services: Services) -> Any:
             ),
             html.Main(
                 [
-                    html.Div([_drawing(), _answer(), _pipeline()], className="column"),
+                    html.Div([drawing_card(), _answer(), _pipeline()], className="column"),
                     html.Div(
                         [
                             _grid_header(services),
@@ -135,7 +135,8 @@ def backend_option(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _drawing() -> Any:
+def drawing_card() -> Any:
+    """The paper with its tools and samples; `callbacks.register_drawing` and assets/ink.js make it work."""
     return html.Section(
         [
             html.Div(
