@@ -9,9 +9,12 @@ from typing import Any
 
 import attributions
 import cancel
+import evaluate
 import live
 import memory
+import scrub
 import start
+import train
 import views
 from measure import machine, save, table
 from tables import (
@@ -20,12 +23,12 @@ from tables import (
     evaluation_table,
     live_tables,
     memory_table,
+    scrub_table,
     start_tables,
     trace_tables,
     views_tables,
 )
-
-import evaluation
+from training_tables import training_tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -109,6 +112,16 @@ Every view that runs on request is started as a job and stopped at a random mome
 thread has ended.
 """
 
+SCRUB = """\
+## Through a training
+
+A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved
+from one to the next, on a page as in *From pen to paint*, at rest before each step: from the slider's event to the
+second animation frame after the last panel that changed for it in the answer. The graph of the network, which Plotly
+draws, follows at rest as it does under the pen. The last column is what a snapshot takes when the whole training is
+played as quickly as it is painted.
+"""
+
 MEMORY = """\
 ## The server's memory
 
@@ -116,6 +129,8 @@ A server that has just started is asked, with the requests of the page, for ever
 that it fits, but for those of a training, on one backend and then on the other, and then all of it again for another
 digit and another unit. Megabytes of its resident memory.
 """
+
+TRAINING = "## Training\n"
 
 START = "## Until there is something to see\n"
 
@@ -163,11 +178,16 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
     ),
     "evaluation": (
-        lambda arguments: evaluation.measured(),
+        lambda arguments: evaluate.measured(),
         lambda found: f"{EVALUATION}\n{evaluation_table(found)}\n",
+    ),
+    "scrub": (
+        lambda arguments: scrub.measured(arguments.model),
+        lambda found: f"{SCRUB.format(model='cnn-compact')}\n{scrub_table(found)}\n",
     ),
     "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
     "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
+    "training": (lambda arguments: train.measured(), lambda found: f"{TRAINING}\n{training_tables(found)}\n"),
     "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
 }
 

@@ -9,6 +9,7 @@ TRACE_RATIO = 1.2
 MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
 STOPPED, MOST_MB = 200, 2500
 EVALUATION_RATIO = 1.3
+SCRUBBED = 150
 EXPLAINED_MEDIAN = 150
 """For the pages with gradient × input and Grad-CAM."""
 TITLES = {
@@ -103,6 +104,25 @@ def cancel_table(entries: Sequence[Found]) -> str:
         for held in [mark(entry["worst"] <= STOPPED)]
     ]
     return table(("view", "backend", "stopped", "median", "worst", f"≤ {STOPPED}"), rows)
+
+
+def scrub_table(entries: Sequence[Found]) -> str:
+    """One row for each backend."""
+    rows = [
+        (
+            TITLES[entry["backend"]],
+            times.count,
+            entry["panels"],
+            brief(times.median),
+            mark(times.median <= SCRUBBED),
+            brief(times.p95),
+            brief(entry["played"]),
+        )
+        for entry in entries
+        for times in [_timing(entry["step"])]
+    ]
+    heads = ("backend", "steps", "panels repainted", "median", f"≤ {SCRUBBED}", "p95", "a snapshot when played")
+    return table(heads, rows)
 
 
 def memory_table(steps: Sequence[Found]) -> str:

@@ -1,6 +1,6 @@
 """What it costs to evaluate 10,000 images, metrics and all, beside the framework's own batched forward pass over them.
 
-`python benchmarks/evaluation.py` measures both backends, each in a process of its own; `--backend keras` only one.
+`python benchmarks/evaluate.py` measures both backends, each in a process of its own; `--backend keras` only one.
 """
 
 import argparse
