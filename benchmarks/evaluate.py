@@ -18,7 +18,7 @@ from plain import keras_network, torch_network
 from tables import evaluation_table
 
 BACKENDS = ("pytorch", "keras")
-NETWORKS = ("cnn-compact", "cnn-batchnorm")
+NETWORKS = ("cnn-compact", "cnn-two-block")
 BATCHES = (250, 1000)
 """Images of a batch of the plain pass; the quicker counts."""
 TURNS = 3
