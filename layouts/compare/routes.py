@@ -45,14 +45,14 @@ def register_compare_routes(server: Flask, services: Services, prefix: str) -> N
     @routes.post("/<task>")
     def asked(task: str) -> Response:
         """Does what is asked for; `fault` says in a sentence why it cannot be done."""
-        return _frame(_done(tasks.get(task) or abort(404)))
+        return _frame(_done(tasks.get(task) or abort(404), _sent()))
 
     server.register_blueprint(routes)
 
 
-def _done(task: Callable[[Mapping[str, Any]], Any]) -> Any:
+def _done(task: Callable[[Mapping[str, Any]], Any], sent: Mapping[str, Any]) -> Any:
     try:
-        return task(_sent())
+        return task(sent)
     except FAULTS as error:
         log.warning("%s", error)
         return {"fault": str(error)}
