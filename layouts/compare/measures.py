@@ -1,10 +1,11 @@
 """What each network of the compare page costs and is worth: known at once, or measured when asked for."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from cachetools import LRUCache
@@ -17,6 +18,8 @@ from ...training.runs import SOURCE
 from ..services import Services
 from .question import Asked
 
+T = TypeVar("T")
+
 REPEATS = 50
 """Passes of one image whose median is the latency."""
 WARM_UP = 3
@@ -25,12 +28,30 @@ BINS = 15
 BATCH = 500
 
 
+class Kept(Generic[T]):
+    """Keeps what took long to find, as much as fits; safe to use from many threads at once, and safe to lose."""
+
+    def __init__(self, limit: int = 64) -> None:
+        self._found: LRUCache[Hashable, T] = LRUCache(limit)
+        self._lock = Lock()
+
+    def get(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What was found for this key before, else what is found now."""
+        with self._lock:
+            if key in self._found:
+                return self._found[key]
+        found = find()
+        with self._lock:
+            self._found[key] = found
+        return found
+
+
 @dataclass(frozen=True)
 class Measures:
     """Measures networks; what depends on weights and images alone is measured once."""
 
     services: Services
-    _known: MutableMapping[Any, dict[str, Any]] = field(default_factory=lambda: LRUCache(64))
+    _known: Kept[dict[str, Any]] = field(default_factory=Kept)
 
     def facts(self, asked: Asked, model: Model) -> dict[str, Any]:
         """What is known without measuring: parameters, multiply-adds of one image, bytes of the weights' file."""
@@ -54,10 +75,7 @@ class Measures:
         dataset, _ = self.services.samples
         if model.classes != dataset.classes:
             return {"unlike": f"{dataset.title} has other classes, so accuracy says nothing here."}
-        key = model.backend, model.version, dataset.checksum
-        if key not in self._known:
-            self._known[key] = worth(model, dataset)
-        return self._known[key]
+        return self._known.get((model.backend, model.version, dataset.checksum), lambda: worth(model, dataset))
 
     def _bytes(self, asked: Asked) -> int | None:
         """Of the file with the weights; None where there is none."""
