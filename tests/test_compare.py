@@ -23,7 +23,7 @@ from layerscope.evaluation.shifts import (
 from layerscope.layouts.compare.answer import answer, run
 from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from layerscope.layouts.compare.measures import Kept, Measures, calibration_error, latency
-from layerscope.layouts.compare.question import Asked, Question, View
+from layerscope.layouts.compare.question import Asked, Drawing, Question, View, columns_of
 from layerscope.layouts.compare.scales import on_one_scale
 from layerscope.layouts.compare.words import Answer, agreement, strongest_disagreement
 from layerscope.layouts.pictures import Source
@@ -113,6 +113,18 @@ def test_the_strongest_disagreement_is_between_the_two_that_lie_furthest_apart()
     assert strongest_disagreement([one, one]) == ""
     foreign = says("D", 1, 0, 0, classes="xyz")
     assert strongest_disagreement([one, foreign]) == ""
+
+
+def test_networks_are_called_by_what_tells_them_apart(services: Services) -> None:
+    def words(*subjects: Asked) -> list[str]:
+        return [
+            column.name for column in columns_of(services, question := Question(subjects), Drawing(services, question))
+        ]
+
+    assert words(COMPACT, DENSE) == ["CNN, compact", "Dense net, one hidden layer"]
+    assert words(DENSE, Asked("dense", "nothing")) == ["PyTorch", "nothing"]
+    both = words(DENSE, Asked("dense", "nothing"), Asked("cnn-compact", "pytorch"))
+    assert both[2] == "CNN, compact · PyTorch"
 
 
 # One scale
@@ -247,7 +259,7 @@ def test_networks_with_other_classes_say_what_can_be_compared(
     told = ask(own, DENSE, Asked(own.model, "pytorch"))
     assert [bool(column["probabilities"]) for column in told["columns"]] == [True, True]
     words = " ".join(told["incomparable"])
-    assert f"They tell other classes apart ({told['columns'][0]['title']} 10, " in words
+    assert "They tell other classes apart (Dense net, one hidden layer 10, " in words
     assert "They take pictures of other sizes" in words
     fault = parity_told(own, Question(subjects=(DENSE, Asked(own.model, "pytorch")), source=SEVEN), {"other": 1})
     assert "pictures of other sizes" in fault["fault"]

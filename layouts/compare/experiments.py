@@ -82,7 +82,7 @@ def shifts_told(services: Services, question: Question) -> Data:
         if column.forward is not None:
             found = shift_test(model, column.forward.image, _label(question, model))
             told[at] = {
-                "title": column.title,
+                "title": column.name,
                 "classes": list(model.classes),
                 "offsets": found.offsets.tolist(),
                 "predicted": found.predicted.ravel().tolist(),
@@ -105,7 +105,7 @@ def shifts_of_digits_told(services: Services, question: Question, known: Kept[Ar
     columns = columns_of(services, question, Drawing(services, question))
     told: list[Data | None] = [None] * len(columns)
     for at, column, model in live(columns):
-        told[at] = {"title": column.title, **_shares_told(services, model, known)}
+        told[at] = {"title": column.name, **_shares_told(services, model, known)}
     measured = [each for each in told if each and "share" in each]
     return {
         "columns": told,
@@ -140,15 +140,15 @@ def _picture(image: Array) -> Data:
 
 
 def _shift_words(told: Sequence[Data], what: str = "") -> str:
-    """Who stands it best, in one sentence; `what` says with what, where that is not the drawing."""
+    """Who stands it best, in one sentence; `what` begins it, where that is not the drawing."""
     if len(told) < 2:
         return ""
     ranked = sorted(told, key=lambda each: -each["share"])
     best, worst = ranked[0], ranked[-1]
     if best["share"] - worst["share"] < 0.005:
-        return f"All of them are {what}right at {100 * best['share']:.0f} % of the places."
+        return f"{what}All of them are right at {100 * best['share']:.0f} % of the places."
     return (
-        f"{best['title']} is {what}right at {100 * best['share']:.0f} % of the places, "
+        f"{what}{best['title']} is right at {100 * best['share']:.0f} % of the places, "
         f"{worst['title']} at {100 * worst['share']:.0f} %."
     )
 
@@ -159,7 +159,7 @@ def permutation_told(services: Services, question: Question) -> Data:
     columns = columns_of(services, question, drawing)
     told: list[Data | None] = [None] * len(columns)
     for at, column, model in live(columns):
-        told[at] = {"title": column.title, **_permuted(services, column, model)}
+        told[at] = {"title": column.name, **_permuted(services, column, model)}
     return {"columns": told}
 
 
