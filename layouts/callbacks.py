@@ -15,6 +15,7 @@ from ..drawing.ink import InkError, decode_ink
 from ..visualizers.contract import Need, Visualizer
 from . import ids
 from .arrangements import every_layer
+from .moments import network_of
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
 from .pictures import Source, data_url, sample_image
@@ -69,7 +70,7 @@ def _register_address(app: Dash, services: Services) -> None:
         for notice in notices:
             log.warning("%s", notice)
         return (
-            wanted.model,
+            network_of(wanted.model),
             wanted.backend,
             *[name not in wanted.off for name in STEPS],
             subject,
@@ -98,6 +99,7 @@ def known(services: Services) -> Known:
         visualizers=list(services.visualizers),
         layers=lambda model: [layer.name for layer in services.layers(model)],
         runs=list(services.runs),
+        snapshots=lambda model: [snapshot.name for snapshot in services.snapshots(model)],
     )
 
 
@@ -150,15 +152,17 @@ def _register_panels(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.GRID, "children"),
         Output(ids.PANELS, "data"),
-        Input(ids.SUBJECT, "data"),
+        Input(ids.NETWORK, "data"),
         Input(ids.ARRANGEMENT, "data"),
+        State(ids.SUBJECT, "data"),
         State(ids.PANELS, "data"),
     )
-    def arranged(subject: Any, arrangement: Any, current: Any) -> Any:
-        if not (subject and arrangement):
+    def arranged(network: Any, arrangement: Any, subject: Any, current: Any) -> Any:
+        """Panels stay where they are from one snapshot of a training to the next: `network` is then the same."""
+        if not (network and subject and arrangement):
             raise PreventUpdate
         rearranged = any(entry["prop_id"].startswith(ids.ARRANGEMENT) for entry in ctx.triggered)
-        if not rearranged and current and current["model"] == subject["model"]:
+        if not rearranged and current and current["model"] == network:
             raise PreventUpdate
         asked = arrangement["panels"]
         if not rearranged and current and current["custom"]:
@@ -167,7 +171,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             layers = services.layers(subject["model"], subject["backend"])
         except BackendError as error:  # the answer says the same on the page
             log.error("%s", error)
-            return [], {"model": subject["model"], "custom": False, "panels": []}
+            return [], {"model": network, "custom": False, "panels": []}
         placed = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
         fresh = secrets.token_hex(2)  # new ids, so that the browser mounts new figures instead of blanking old ones
         panels = [replace(panel, id=f"{fresh}-{index}") for index, panel in enumerate(placed)]
@@ -177,7 +181,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             if panel.visualizer in services.visualizers
         ]
         data = {
-            "model": subject["model"],
+            "model": network,
             "custom": asked is not None,
             "panels": [panel.data for panel in panels],
             "needs": {name: sorted(_shown_when_needed(each)) for name, each in services.visualizers.items()},
@@ -324,6 +328,8 @@ def _register_browser(app: Dash) -> None:
         State(ids.SUBJECT, "data"),
         prevent_initial_call=True,
     )
+    clientside("collectNetwork", Output(ids.NETWORK, "data"), Input(ids.SUBJECT, "data"), State(ids.NETWORK, "data"))
+    clientside("followTraining", Input(ids.SUBJECT, "data"), Input(ids.EDITS, "data"))
     clientside(
         "collectPanels",
         Output(ids.PANELS, "data", allow_duplicate=True),
@@ -359,6 +365,7 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SELECTED_TARGET, "value"),
         prevent_initial_call=True,
     )
+    clientside("offerTraining", Output(ids.NOTICE_TRAIN, "hidden"), Input(ids.NOTICE_TEXT, "children"))
     clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)

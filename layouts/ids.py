@@ -4,6 +4,7 @@ from typing import Literal
 
 ADDRESS = "address"
 SUBJECT = "subject"
+NETWORK = "network"
 SELECTION = "selection"
 EDITS = "edits"
 BESIDE = "beside"
@@ -12,6 +13,7 @@ PANELS = "panels"
 PICTURE = "picture"
 NOTICE = "notice"
 NOTICE_TEXT = "notice-text"
+NOTICE_TRAIN = "notice-train"
 
 MODEL = "model"
 BACKEND = "backend"
@@ -43,6 +45,7 @@ SECOND_MODEL = "second-model"
 FACTOR = "factor"
 
 GRID = "grid"
+TIME_LINE = "time-line"
 POPOVER = "popover"
 ADD_PANEL = "add-panel"
 EVERY_LAYER = "every-layer"

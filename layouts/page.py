@@ -39,7 +39,10 @@ def page(services: Services) -> Any:
             html.Button("Skip to the panels", className="skip-link", id="skip-link"),
             _header(services),
             dmc.Alert(
-                html.Div(id=ids.NOTICE_TEXT),
+                [
+                    html.Div(id=ids.NOTICE_TEXT),
+                    html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True),
+                ],
                 id=ids.NOTICE,
                 hide=True,
                 withCloseButton=True,
@@ -64,6 +67,7 @@ def page(services: Services) -> Any:
                 ],
                 className="page",
             ),
+            _time_line(),
             html.Div(className="tooltip", role="status", hidden=True),
             html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
@@ -75,6 +79,7 @@ def page(services: Services) -> Any:
 
 _STORES = (
     ids.SUBJECT,
+    ids.NETWORK,
     ids.SELECTION,
     ids.EDITS,
     ids.BESIDE,
@@ -423,6 +428,13 @@ def _run(services: Services) -> Any:
         w=200,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         **{"aria-label": "Training run"},
+    )
+
+
+def _time_line() -> Any:
+    """Where one moves through a training; assets/snapshots.js fills it, and shows it where the model is a run's."""
+    return html.Section(
+        id=ids.TIME_LINE, className="time-line", hidden=True, **{"aria-label": "Time line of the training"}
     )
 
 
