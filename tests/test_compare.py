@@ -117,9 +117,8 @@ def test_the_strongest_disagreement_is_between_the_two_that_lie_furthest_apart()
 
 def test_networks_are_called_by_what_tells_them_apart(services: Services) -> None:
     def words(*subjects: Asked) -> list[str]:
-        return [
-            column.name for column in columns_of(services, question := Question(subjects), Drawing(services, question))
-        ]
+        question = Question(subjects)
+        return [column.name for column in columns_of(services, question, Drawing(services, question))]
 
     assert words(COMPACT, DENSE) == ["CNN, compact", "Dense net, one hidden layer"]
     assert words(DENSE, Asked("dense", "nothing")) == ["PyTorch", "nothing"]
