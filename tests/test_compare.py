@@ -22,7 +22,7 @@ from layerscope.evaluation.shifts import (
 )
 from layerscope.layouts.compare.answer import answer, run
 from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
-from layerscope.layouts.compare.measures import Kept, Measures, calibration_error, latency
+from layerscope.layouts.compare.measures import Kept, Measures, latency
 from layerscope.layouts.compare.question import Asked, Drawing, Question, View, columns_of
 from layerscope.layouts.compare.scales import on_one_scale
 from layerscope.layouts.compare.words import Answer, agreement, strongest_disagreement
@@ -424,8 +424,3 @@ def test_what_a_network_costs_and_is_worth(services: Services) -> None:
     assert facts["bytes"] > 4 * 407_050
     model: Model = services.open("dense", "pytorch")
     assert 0 < latency(model, 5) < 1
-
-
-def test_the_calibration_error_is_that_counted_by_hand() -> None:
-    confidence, right = np.array([0.95, 0.95, 0.55, 0.55], np.float32), np.array([True, True, True, False])
-    assert calibration_error(confidence, right) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05, abs=1e-6)

@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from cachetools import LRUCache
 
-from ...backends.base import Array, Model
+from ...backends.base import Model
 from ...datasets.base import Dataset
 from ...drawing.fit import fit_images
+from ...evaluation.calibration import RELIABILITY_BINS, binned, expected_calibration_error
 from ...models.bundled import BUNDLED, weights_path
 from ...training.runs import SOURCE
 from ..services import Services
@@ -23,8 +24,6 @@ T = TypeVar("T")
 REPEATS = 50
 """Passes of one image whose median is the latency."""
 WARM_UP = 3
-BINS = 15
-"""Of confidence, as in Guo et al. 2017, figure 4."""
 BATCH = 500
 
 
@@ -110,17 +109,7 @@ def worth(model: Model, dataset: Dataset) -> dict[str, Any]:
     return {
         "accuracy": float(right.mean()),
         "loss": float(loss.mean()),
-        "calibration_error": calibration_error(answers.max(1), right),
+        "calibration_error": expected_calibration_error(binned(answers.max(1), right, RELIABILITY_BINS)),
         "images": len(dataset),
         "dataset": dataset.title,
     }
-
-
-def calibration_error(confidence: Array, right: Any) -> float:
-    """How far confidence and accuracy lie apart, on average over bins of confidence (Guo et al. 2017, equation 3)."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(float(right[bins == each].mean()) - float(confidence[bins == each].mean())) * (bins == each).mean()
-        for each in np.unique(bins)
-    ]
-    return float(sum(gaps))
