@@ -3,20 +3,24 @@
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
 from ..models.bundled import BUNDLED, weights_path
 from ..models.weights import WeightsError, load_weights, read_architecture
 from . import registry
-from .base import Backend, BackendError, Model
+from .base import Backend, BackendError, Capability, Model
 from .foreign import explanation
 
 Report = Callable[[str], None]
+
+SNAPSHOTS, SNAPSHOT_BYTES = 64, 256 * 2**20
+"""How many snapshots of trainings are kept opened at most, and how much memory their weights may take."""
 
 
 def open_model(source: str, backend: str | None = None, report: Report = lambda stage: None) -> Model:
@@ -58,22 +62,36 @@ def unknown(source: str) -> BackendError:
     )
 
 
+class _Key(NamedTuple):
+    """One opened model: what the user calls it, or its file; the backend; and when the file was written."""
+
+    source: str
+    backend: str | None
+    changed: int = 0
+
+
 class ModelPool:
     """Keeps opened models, the most recently used ones; safe to use from many threads at once.
 
     It opens only bundled networks and the sources it was told to trust, because what asks it may be an address that
-    anyone wrote.
+    anyone wrote. The snapshots of one training share what is expensive: the first one is built, the others give that
+    network their weights, which takes milliseconds.
     """
 
     def __init__(
         self, trusted: Iterable[str] = (), limit: int = 8, located: Callable[[str], Path | None] = lambda source: None
     ) -> None:
-        """Trusts the sources given, and the files that `located` says a source stands for, such as a run's weights."""
+        """Trusts the sources given, and the files that `located` says a source stands for.
+
+        Such a source is a training's, `run:ID` or `run:ID@SNAPSHOT`: all that begin with the same `run:ID` are
+        snapshots of one network.
+        """
         self._trusted = {*BUNDLED, *trusted}
         self._located = located
-        self._models: LRUCache[tuple[str, str | None], Model] = LRUCache(limit)
-        self._opening: dict[tuple[str, str | None], Future[Model]] = {}
-        self._stages: dict[tuple[str, str | None], str] = {}
+        self._models: LRUCache[_Key, Model] = LRUCache(limit)
+        self._snapshots: LRUCache[_Key, Model] = LRUCache(SNAPSHOT_BYTES, getsizeof=_size)
+        self._opening: dict[_Key, Future[Model]] = {}
+        self._stages: dict[_Key, str] = {}
         self._lock = Lock()
 
     def trust(self, source: str) -> None:
@@ -87,45 +105,91 @@ class ModelPool:
             BackendError: as `open_model`, or the source is not trusted.
         """
         file = self._located(source)
-        if file is None and source not in self._trusted:
+        if file is not None:
+            return self._snapshot(file, _network_key(source, backend))
+        if source not in self._trusted:
             raise unknown(source)
-        key = _key(str(file or source), backend)
-        with self._lock:
-            if key in self._models:
-                return self._models[key]
-            waiting = self._opening.get(key)
-            opening: Future[Model] = waiting or self._opening.setdefault(key, Future())
-        return opening.result() if waiting else self._open(key, opening)
+        key = _key(source, backend)
+        return self._once(key, self._models, lambda: open_model(source, key.backend, self._reporting(key)))
 
     def stage(self, source: str, backend: str | None = None) -> str | None:
         """What is happening while the model is being opened; None when it is not."""
         try:
-            return self._stages.get(_key(str(self._located(source) or source), backend))
+            is_snapshot = self._located(source) is not None
         except BackendError:
             return None
+        return self._stages.get(_network_key(source, backend) if is_snapshot else _key(source, backend))
 
-    def _open(self, key: tuple[str, str | None], opening: Future[Model]) -> Model:
+    def _snapshot(self, file: Path, network: _Key) -> Model:
+        """The model of a snapshot's file; `network` is what all snapshots of its training share."""
+
+        def anew() -> Model:
+            return open_model(str(file), network.backend, self._reporting(network))
+
+        def made() -> Model:
+            sibling = self._once(network, self._models, anew)
+            return _sibling(sibling, file) if Capability.OTHER_WEIGHTS in sibling.capabilities else anew()
+
+        # A training that was resumed writes snapshots anew that were there before.
+        return self._once(_Key(str(file), network.backend, _changed(file)), self._snapshots, made)
+
+    def _reporting(self, key: _Key) -> Report:
+        return lambda stage: self._stages.update({key: stage})
+
+    def _once(self, key: _Key, kept: LRUCache[_Key, Model], make: Callable[[], Model]) -> Model:
+        with self._lock:
+            if key in kept:
+                return kept[key]
+            waiting = self._opening.get(key)
+            opening: Future[Model] = waiting or self._opening.setdefault(key, Future())
+        if waiting:
+            return opening.result()
         try:
-            model = open_model(*key, lambda stage: self._stages.update({key: stage}))
+            model = make()
         except BaseException as error:
-            self._close(key, None)
+            self._close(key)
             opening.set_exception(error)
             raise
-        self._close(key, model)
+        self._close(key, kept, model)
         opening.set_result(model)
         return model
 
-    def _close(self, key: tuple[str, str | None], model: Model | None) -> None:
+    def _close(self, key: _Key, kept: LRUCache[_Key, Model] | None = None, model: Model | None = None) -> None:
         with self._lock:
             self._stages.pop(key, None)
             self._opening.pop(key)
-            if model:
-                self._models[key] = model
+            if kept is not None and model is not None:
+                with suppress(ValueError):  # one that is larger than all that may be kept
+                    kept[key] = model
 
 
-def _key(source: str, backend: str | None) -> tuple[str, str | None]:
+def _key(source: str, backend: str | None) -> _Key:
     """One key for a bundled network, whether its default backend was named or not."""
-    return source, backend or (registry.default_backend().name if source in BUNDLED else None)
+    return _Key(source, backend or (registry.default_backend().name if source in BUNDLED else None))
+
+
+def _network_key(source: str, backend: str | None) -> _Key:
+    """One key for the network of a training; its weights are written in our own format, which every backend reads."""
+    return _Key(source.partition("@")[0], backend or registry.default_backend().name)
+
+
+def _sibling(model: Model, file: Path) -> Model:
+    try:
+        return model.with_weights(load_weights(file, read_architecture(file)))
+    except WeightsError as error:
+        raise BackendError(str(error)) from error
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:  # opening it says what is wrong
+        return 0
+
+
+def _size(model: Model) -> int:
+    """What a snapshot counts for: its weights, and as much again for what a framework makes of them."""
+    return max(SNAPSHOT_BYTES // SNAPSHOTS, 2 * 4 * model.parameters)
 
 
 def _build(name: str, path: Path, chosen: Backend | None, report: Report) -> Model:

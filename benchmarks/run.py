@@ -9,12 +9,26 @@ from typing import Any
 
 import attributions
 import cancel
+import evaluate
 import live
 import memory
+import scrub
 import start
+import train
 import views
 from measure import machine, save, table
-from tables import attributions_table, cancel_table, live_tables, memory_table, start_tables, trace_tables, views_tables
+from tables import (
+    attributions_table,
+    cancel_table,
+    evaluation_table,
+    live_tables,
+    memory_table,
+    scrub_table,
+    start_tables,
+    trace_tables,
+    views_tables,
+)
+from training_tables import training_tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -83,11 +97,29 @@ noise is random; only tf-keras-vis's Grad-CAM++ is another map, because it divid
 is what Layerscope takes of the library's time. Without a number the library beside it has no such map.
 """
 
+EVALUATION = """\
+## Evaluating 10,000 images
+
+The MNIST test images from bytes to every metric of the page that evaluates, beside nothing but the framework's own
+forward pass over the same images, ready as floats, in batches of 250 or of 1,000, whichever is quicker: in PyTorch an
+`nn.Sequential` in `inference_mode`, in Keras `predict`. That both come to the same accuracy is checked.
+"""
+
 CANCEL = """\
 ## Until a stopped view has stopped
 
 Every view that runs on request is started as a job and stopped at a random moment; milliseconds from there until its
 thread has ended.
+"""
+
+SCRUB = """\
+## Through a training
+
+A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved
+from one to the next, on a page as in *From pen to paint*, at rest before each step: from the slider's event to the
+second animation frame after the last panel that changed for it in the answer. The graph of the network, which Plotly
+draws, follows at rest as it does under the pen. The last column is what a snapshot takes when the whole training is
+played as quickly as it is painted.
 """
 
 MEMORY = """\
@@ -97,6 +129,8 @@ A server that has just started is asked, with the requests of the page, for ever
 that it fits, but for those of a training, on one backend and then on the other, and then all of it again for another
 digit and another unit. Megabytes of its resident memory.
 """
+
+TRAINING = "## Training\n"
 
 START = "## Until there is something to see\n"
 
@@ -143,8 +177,17 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
         lambda arguments: attributions.measured(),
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
     ),
+    "evaluation": (
+        lambda arguments: evaluate.measured(),
+        lambda found: f"{EVALUATION}\n{evaluation_table(found)}\n",
+    ),
+    "scrub": (
+        lambda arguments: scrub.measured(arguments.model),
+        lambda found: f"{SCRUB.format(model='cnn-compact')}\n{scrub_table(found)}\n",
+    ),
     "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
     "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
+    "training": (lambda arguments: train.measured(), lambda found: f"{TRAINING}\n{training_tables(found)}\n"),
     "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
 }
 

@@ -8,6 +8,8 @@ from measure import Timing, brief, mark, table
 TRACE_RATIO = 1.2
 MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
 STOPPED, MOST_MB = 200, 2500
+EVALUATION_RATIO = 1.3
+SCRUBBED = 150
 EXPLAINED_MEDIAN = 150
 """For the pages with gradient × input and Grad-CAM."""
 TITLES = {
@@ -82,6 +84,17 @@ def attributions_table(entries: Sequence[Found]) -> str:
     return table(heads, rows)
 
 
+def evaluation_table(entries: Sequence[Found]) -> str:
+    """One row for each network and backend, held against the framework's quickest way."""
+    rows = []
+    for entry in entries:
+        times, share = {way: _timing(each) for way, each in entry["milliseconds"].items()}, entry["ratio"]
+        row = entry["network"], TITLES[entry["backend"]], f"{entry['accuracy']:.2%}", times["evaluated"]
+        rows.append((*row, f"{times[entry['way']]}, {entry['way']}", f"{share:.2f}", mark(share <= EVALUATION_RATIO)))
+    heads = ("network", "backend", "accuracy", "evaluated", "the framework alone", "ratio", f"≤ {EVALUATION_RATIO}")
+    return table(heads, rows)
+
+
 def cancel_table(entries: Sequence[Found]) -> str:
     """One row for each view and backend."""
     rows = [
@@ -91,6 +104,25 @@ def cancel_table(entries: Sequence[Found]) -> str:
         for held in [mark(entry["worst"] <= STOPPED)]
     ]
     return table(("view", "backend", "stopped", "median", "worst", f"≤ {STOPPED}"), rows)
+
+
+def scrub_table(entries: Sequence[Found]) -> str:
+    """One row for each backend."""
+    rows = [
+        (
+            TITLES[entry["backend"]],
+            times.count,
+            entry["panels"],
+            brief(times.median),
+            mark(times.median <= SCRUBBED),
+            brief(times.p95),
+            brief(entry["played"]),
+        )
+        for entry in entries
+        for times in [_timing(entry["step"])]
+    ]
+    heads = ("backend", "steps", "panels repainted", "median", f"≤ {SCRUBBED}", "p95", "a snapshot when played")
+    return table(heads, rows)
 
 
 def memory_table(steps: Sequence[Found]) -> str:

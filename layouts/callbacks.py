@@ -15,6 +15,7 @@ from ..drawing.ink import InkError, decode_ink
 from ..visualizers.contract import Need, Visualizer
 from . import ids
 from .arrangements import every_layer
+from .moments import network_of
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
 from .pictures import Source, data_url, sample_image
@@ -32,7 +33,8 @@ def register(app: Dash, services: Services) -> None:
     """Registers every callback of the page with this app."""
     _register_address(app, services)
     _register_panels(app, services)
-    _register_pictures(app, services)
+    register_drawing(app, services)
+    _register_second_image(app, services)
     _register_browser(app)
 
 
@@ -59,8 +61,8 @@ def _register_address(app: Dash, services: Services) -> None:
         Input(ids.ADDRESS, "hash"),
     )
     def restored(fragment: str | None) -> Any:
-        wanted = parse_address(fragment or "", _known(services))
-        picture, notices = _picture_of(services, wanted)
+        wanted = parse_address(fragment or "", known(services))
+        picture, notices = picture_of(services, wanted)
         beside, second, faults = _beside_of(services, wanted.beside)
         notices += faults
         subject = {"model": wanted.model, "backend": wanted.backend, "off": list(wanted.off)}
@@ -68,7 +70,7 @@ def _register_address(app: Dash, services: Services) -> None:
         for notice in notices:
             log.warning("%s", notice)
         return (
-            wanted.model,
+            network_of(wanted.model),
             wanted.backend,
             *[name not in wanted.off for name in STEPS],
             subject,
@@ -76,18 +78,19 @@ def _register_address(app: Dash, services: Services) -> None:
             [list(edit) for edit in wanted.edits],
             beside.data,
             second,
-            *_picked(beside.image.sample if beside.image else None),
+            *picked(beside.image.sample if beside.image else None),
             f"{beside.backend}:{beside.model}" if beside.model else None,
             beside.run,
             {"panels": panels},
             picture,
-            *_picked(picture["sample"]),
+            *picked(picture["sample"]),
             " ".join(notices),
             not notices,
         )
 
 
-def _known(services: Services) -> Known:
+def known(services: Services) -> Known:
+    """What an address may name, as of now."""
     return Known(
         model=services.model,
         models=list(services.models),
@@ -96,10 +99,11 @@ def _known(services: Services) -> Known:
         visualizers=list(services.visualizers),
         layers=lambda model: [layer.name for layer in services.layers(model)],
         runs=list(services.runs),
+        snapshots=lambda model: [snapshot.name for snapshot in services.snapshots(model)],
     )
 
 
-def _picked(sample: tuple[int, int] | None) -> tuple[str | None, int | str]:
+def picked(sample: tuple[int, int] | None) -> tuple[str | None, int | str]:
     """What the two pickers of a sample show."""
     return (str(sample[0]), sample[1]) if sample else (None, "")
 
@@ -119,7 +123,7 @@ def _small(services: Services, source: Source) -> str:
     return data_url(decode_ink(source.ink or ""), THUMBNAIL)
 
 
-def _picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
+def picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
     """What the canvas shows for an address, and every notice of the address and of the data."""
     notices = list(wanted.notices)
     try:
@@ -148,15 +152,17 @@ def _register_panels(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.GRID, "children"),
         Output(ids.PANELS, "data"),
-        Input(ids.SUBJECT, "data"),
+        Input(ids.NETWORK, "data"),
         Input(ids.ARRANGEMENT, "data"),
+        State(ids.SUBJECT, "data"),
         State(ids.PANELS, "data"),
     )
-    def arranged(subject: Any, arrangement: Any, current: Any) -> Any:
-        if not (subject and arrangement):
+    def arranged(network: Any, arrangement: Any, subject: Any, current: Any) -> Any:
+        """Panels stay where they are from one snapshot of a training to the next: `network` is then the same."""
+        if not (network and subject and arrangement):
             raise PreventUpdate
         rearranged = any(entry["prop_id"].startswith(ids.ARRANGEMENT) for entry in ctx.triggered)
-        if not rearranged and current and current["model"] == subject["model"]:
+        if not rearranged and current and current["model"] == network:
             raise PreventUpdate
         asked = arrangement["panels"]
         if not rearranged and current and current["custom"]:
@@ -165,7 +171,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             layers = services.layers(subject["model"], subject["backend"])
         except BackendError as error:  # the answer says the same on the page
             log.error("%s", error)
-            return [], {"model": subject["model"], "custom": False, "panels": []}
+            return [], {"model": network, "custom": False, "panels": []}
         placed = every_layer(layers) if asked is None else [Panel.of(entry) for entry in asked]
         fresh = secrets.token_hex(2)  # new ids, so that the browser mounts new figures instead of blanking old ones
         panels = [replace(panel, id=f"{fresh}-{index}") for index, panel in enumerate(placed)]
@@ -175,7 +181,7 @@ def _register_panels(app: Dash, services: Services) -> None:
             if panel.visualizer in services.visualizers
         ]
         data = {
-            "model": subject["model"],
+            "model": network,
             "custom": asked is not None,
             "panels": [panel.data for panel in panels],
             "needs": {name: sorted(_shown_when_needed(each)) for name, each in services.visualizers.items()},
@@ -229,7 +235,9 @@ def _shown_when_needed(visualizer: Visualizer) -> set[str]:
     return {need.name.lower() for need in rare & visualizer.needs}
 
 
-def _register_pictures(app: Dash, services: Services) -> None:
+def register_drawing(app: Dash, services: Services) -> None:
+    """The callbacks that put samples and files on the paper, for every page that one draws on."""
+
     @app.callback(
         Output(ids.PICTURE, "data", allow_duplicate=True),
         Output(ids.SAMPLE_INDEX, "value", allow_duplicate=True),
@@ -260,6 +268,23 @@ def _register_pictures(app: Dash, services: Services) -> None:
             return no_update, no_update, no_update, str(error), False
 
     @app.callback(
+        Output(ids.PICTURE, "data", allow_duplicate=True),
+        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Output(ids.UPLOAD, "contents"),  # emptied, or the same file could not be opened again
+        Input(ids.UPLOAD, "contents"),
+        State(ids.UPLOAD, "filename"),
+        prevent_initial_call=True,
+    )
+    def opened(contents: str | None, name: str | None) -> Any:
+        if contents is None:
+            raise PreventUpdate
+        picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
+        return picture or no_update, fault, not fault, None
+
+
+def _register_second_image(app: Dash, services: Services) -> None:
+    @app.callback(
         Output(ids.BESIDE, "data", allow_duplicate=True),
         Output(ids.SECOND_PICTURE, "src", allow_duplicate=True),
         Output(ids.SECOND_INDEX, "value", allow_duplicate=True),
@@ -286,21 +311,6 @@ def _register_pictures(app: Dash, services: Services) -> None:
             log.warning("%s", error)
             return no_update, no_update, no_update, str(error), False
 
-    @app.callback(
-        Output(ids.PICTURE, "data", allow_duplicate=True),
-        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
-        Output(ids.NOTICE, "hide", allow_duplicate=True),
-        Output(ids.UPLOAD, "contents"),  # emptied, or the same file could not be opened again
-        Input(ids.UPLOAD, "contents"),
-        State(ids.UPLOAD, "filename"),
-        prevent_initial_call=True,
-    )
-    def opened(contents: str | None, name: str | None) -> Any:
-        if contents is None:
-            raise PreventUpdate
-        picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
-        return picture or no_update, fault, not fault, None
-
 
 def _register_browser(app: Dash) -> None:
     """What needs no server: see assets/. Each name is a function of `window.dash_clientside.layerscope`."""
@@ -318,6 +328,8 @@ def _register_browser(app: Dash) -> None:
         State(ids.SUBJECT, "data"),
         prevent_initial_call=True,
     )
+    clientside("collectNetwork", Output(ids.NETWORK, "data"), Input(ids.SUBJECT, "data"), State(ids.NETWORK, "data"))
+    clientside("followTraining", Input(ids.SUBJECT, "data"), Input(ids.EDITS, "data"))
     clientside(
         "collectPanels",
         Output(ids.PANELS, "data", allow_duplicate=True),

@@ -4,6 +4,7 @@ from typing import Literal
 
 ADDRESS = "address"
 SUBJECT = "subject"
+NETWORK = "network"
 SELECTION = "selection"
 EDITS = "edits"
 BESIDE = "beside"
@@ -44,6 +45,7 @@ SECOND_MODEL = "second-model"
 FACTOR = "factor"
 
 GRID = "grid"
+TIME_LINE = "time-line"
 POPOVER = "popover"
 ADD_PANEL = "add-panel"
 EVERY_LAYER = "every-layer"

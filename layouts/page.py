@@ -53,7 +53,7 @@ def page(services: Services) -> Any:
             ),
             html.Main(
                 [
-                    html.Div([_drawing(), _answer(), _pipeline()], className="column"),
+                    html.Div([drawing_card(), _answer(), _pipeline()], className="column"),
                     html.Div(
                         [
                             _grid_header(services),
@@ -67,6 +67,7 @@ def page(services: Services) -> Any:
                 ],
                 className="page",
             ),
+            _time_line(),
             html.Div(className="tooltip", role="status", hidden=True),
             html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
@@ -78,6 +79,7 @@ def page(services: Services) -> Any:
 
 _STORES = (
     ids.SUBJECT,
+    ids.NETWORK,
     ids.SELECTION,
     ids.EDITS,
     ids.BESIDE,
@@ -133,7 +135,8 @@ def backend_option(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _drawing() -> Any:
+def drawing_card() -> Any:
+    """The paper with its tools and samples; `callbacks.register_drawing` and assets/ink.js make it work."""
     return html.Section(
         [
             html.Div(
@@ -422,6 +425,13 @@ def _run(services: Services) -> Any:
         w=200,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         **{"aria-label": "Training run"},
+    )
+
+
+def _time_line() -> Any:
+    """Where one moves through a training; assets/snapshots.js fills it, and shows it where the model is a run's."""
+    return html.Section(
+        id=ids.TIME_LINE, className="time-line", hidden=True, **{"aria-label": "Time line of the training"}
     )
 
 

@@ -6,11 +6,17 @@ from typing import Any
 from dash import Dash
 from flask import Response, abort, jsonify, request
 
+from ..backends.base import BackendError
+from ..datasets.base import DatasetError
+from ..drawing.ink import InkError
 from ..drawing.uploads import too_large
+from ..training.config import RunError
 from .answer import Request, answer, run
+from .moments import time_line
 from .page import model_options, second_model_options
 from .panels import placed
 from .services import Services
+from .snapshots import Question, prediction_curves
 from .wire import packed
 
 log = logging.getLogger(__name__)
@@ -46,6 +52,29 @@ def register_routes(app: Dash, services: Services) -> None:
         sentence = too_large(request.args.get("name", "The file")[:100], request.args.get("size", 0, int))
         log.warning("Upload refused: %s", sentence)
         return jsonify(sentence)
+
+    @server.get("/snapshots/<id>")
+    def snapshots(id: str) -> Response:
+        """The moments of a training that can be looked at; null when there is no such run any more."""
+        try:
+            return jsonify(services.store and time_line(services.store, id))
+        except RunError:
+            return jsonify(None)
+
+    @server.post("/snapshots/curves")
+    def curves() -> Response:
+        """What every snapshot of a training answers to one drawing; `fault` says in a sentence why it cannot be had."""
+        if not request.is_json:
+            abort(415, "Send JSON.")
+        try:
+            question = Question.of(request.get_json())
+        except (ValueError, TypeError, KeyError, AttributeError, LookupError) as error:
+            abort(400, f"This asks nothing: {error}")
+        try:
+            return jsonify(prediction_curves(services, question))
+        except (BackendError, DatasetError, InkError) as error:
+            log.warning("No prediction curves for %s: %s", question.model, error)
+            return jsonify({"fault": str(error)})
 
     @server.get("/jobs/<id>")
     def job(id: str) -> Any:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,16 @@ from ..datasets.base import Dataset
 from ..datasets.samples import samples_or_digits
 from ..models.bundled import BUNDLED
 from ..models.layers import LayerInfo
-from ..models.run import Run
+from ..models.run import ACTIVE, Run, Snapshot
 from ..training.config import RunError
 from ..training.executor import Executor, LocalProcesses
 from ..training.runs import SOURCE, RunStore
 from ..visualizers.contract import Pass, Visualizer
 from ..visualizers.registry import registered
+from ..visualizers.words import joined
 from .jobs import Jobs
 from .limits import Costs, Watchdog
+from .moments import moment, network_of
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Services:
         jobs: visualizers that take their time.
         costs: what drawing takes.
         watchdog: stops views that follow the pen and take too long.
-        slow: kinds of drawing that had to be stopped; they are not tried again for ten minutes.
+        slow: kinds of drawing that had to be stopped → whether twice in a row; these rest for ten minutes.
     """
 
     model: str
@@ -62,6 +64,7 @@ class Services:
     watchdog: Watchdog = field(default_factory=Watchdog)
     slow: MutableMapping[str, bool] = field(default_factory=lambda: TTLCache(256, 600))
     _passes: MutableMapping[Any, Pass] = field(default_factory=lambda: LRUCache(4))
+    _answers: MutableMapping[Any, tuple[float, ...]] = field(default_factory=lambda: LRUCache(8192))
     _beside: MutableMapping[tuple[str, str], Future[Model]] = field(default_factory=lambda: TTLCache(16, REMEMBERED))
     _recent: MutableMapping[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(4, RECENT))
     _lock: Lock = field(default_factory=Lock)
@@ -111,17 +114,41 @@ class Services:
 
     @property
     def models(self) -> Mapping[str, str]:
-        """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learnt."""
+        """Name → title of every model that can be chosen: the server's own, the bundled ones, and what runs learn."""
         titles = {name: architecture.title for name, architecture in BUNDLED.items()}
-        learnt = self.store.learnt() if self.store else {}
-        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in learnt.items()}
+        titles |= {f"{SOURCE}{id}": f"{title} · run" for id, title in self._learnt().items()}
         return titles if self.model in titles else {self.model: Path(self.model).name, **titles}
 
+    def _learnt(self) -> Mapping[str, str]:
+        """Id → title of the runs that can be looked at: also those that go on, once there is a snapshot."""
+        if self.store is None:
+            return {}
+        learnt, going = self.store.learnt(), {}
+        for id, title in self.store.titles().items():
+            with suppress(RunError):  # it is being deleted
+                if id not in learnt and self.store.status(id).state in ACTIVE and self.store.snapshots(id):
+                    going[id] = title
+        return {**going, **learnt}
+
     def title(self, model: str) -> str:
-        """What the page calls a model."""
+        """What the page calls a model; a snapshot of a training by its moment, too."""
         if model in BUNDLED:
             return BUNDLED[model].title
-        return Path(model).name if model == self.model else self.recent("models").get(model, model)
+        if model == self.model:
+            return Path(model).name
+        network = network_of(model)
+        title = self.recent("models").get(network, network)
+        snapshot = next((each for each in self.snapshots(model) if model == f"{network}@{each.name}"), None)
+        return joined(title, moment(snapshot)) if snapshot else title
+
+    def snapshots(self, model: str) -> Sequence[Snapshot]:
+        """The snapshots of the run whose model this is, in the order of time; none for what is no run's."""
+        if self.store is None or not model.startswith(SOURCE):
+            return []
+        try:
+            return self.store.snapshots(network_of(model).removeprefix(SOURCE))
+        except RunError:
+            return []
 
     def recent(self, what: Literal["models", "runs"]) -> Mapping[str, str]:
         """`models` or `runs` as of a moment ago: finding all runs takes longer than a stroke should."""
@@ -179,6 +206,16 @@ class Services:
             known = make()
             with self._lock:
                 self._passes[key] = known
+        return known
+
+    def kept_answer(self, key: Hashable, make: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
+        """The probabilities found for this key before, else those found now; some thousands are kept."""
+        with self._lock:
+            known = self._answers.get(key)
+        if known is None:
+            known = make()
+            with self._lock:
+                self._answers[key] = known
         return known
 
     def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:

@@ -1,9 +1,10 @@
 """What the browser remembers, as typed values: parsed from its stores and from the address, with every fault in words.
 
-The address after `#` is a query string: `model`, `backend`, `off` (steps switched off), one of `ink` and `sample`,
-`label`, `layer`, `unit`, `position` (`row.column`), `target` (a class to explain), `edits` (JSON: layer, unit, factor
-of each), `second` (a second image: `digit.index` or ink), `second_model` and `second_backend`, `run` (a training run),
-and `panels` (JSON) where the panels are not the default ones.
+The address after `#` is a query string: `model` (of a training also a snapshot, `run:ID@SNAPSHOT`), `backend`, `off`
+(steps switched off), one of `ink` and `sample`, `label`, `layer`, `unit`, `position` (`row.column`), `target` (a class
+to explain), `edits` (JSON: layer, unit, factor of each), `second` (a second image: `digit.index` or ink),
+`second_model` and `second_backend`, `run` (a training run), and `panels` (JSON) where the panels are not the default
+ones.
 """
 
 import json
@@ -114,6 +115,7 @@ class Known:
     visualizers: Sequence[str]
     layers: Callable[[str], Sequence[str]]
     runs: Sequence[str] = ()
+    snapshots: Callable[[str], Sequence[str]] = lambda model: ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def parse_address(fragment: str, known: Known) -> Address:
     """Reads the part of the address after `#`; whatever is not known is left out and named in `notices`."""
     given = {key: values[-1] for key, values in parse_qs(fragment.lstrip("#")).items()}
     notices: list[str] = []
-    model = _one_of(given.get("model"), known.models, known.model, "model", notices)
+    model = _model(given.get("model"), known, notices)
     backend = _one_of(given.get("backend"), known.backends, known.backend, "backend", notices)
     layer = _layer(given.get("layer"), model, known, notices)
     return Address(
@@ -158,6 +160,26 @@ def parse_address(fragment: str, known: Known) -> Address:
         panels=_panels(given.get("panels"), known, notices),
         notices=tuple(notices),
     )
+
+
+def _model(value: str | None, known: Known, notices: list[str]) -> str:
+    """A model, or a snapshot of a training; the newest where there is none of that name."""
+    if value is not None and _is_snapshot(value, known):
+        return value
+    network, _, snapshot = (value or "").partition("@")
+    there = known.snapshots(network) if snapshot and network in known.models else ()
+    if not there:
+        return _one_of(value, known.models, known.model, "model", notices)
+    notices.append(
+        f"The address names an unknown snapshot, {snapshot!r}; {network} has {len(there)}, from {there[0]} to "
+        f"{there[-1]}. Showing the newest."
+    )
+    return network
+
+
+def _is_snapshot(value: str | None, known: Known) -> bool:
+    network, _, snapshot = (value or "").partition("@")
+    return network in known.models and snapshot in known.snapshots(network)
 
 
 def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
@@ -216,7 +238,8 @@ def _edits(text: str | None, notices: list[str]) -> tuple[EditData, ...]:
 
 def _beside(given: Mapping[str, str], backend: str, known: Known, notices: list[str]) -> Beside:
     """What is not known is left out; a second model without a backend is opened on the page's own."""
-    model = _known("second model", given.get("second_model"), known.models, notices)
+    second = given.get("second_model")
+    model = second if _is_snapshot(second, known) else _known("second model", second, known.models, notices)
     on = _known("second backend", given.get("second_backend"), known.backends, notices) if model else None
     return Beside(
         image=_second(given.get("second"), notices),

@@ -6,13 +6,19 @@ import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import Event
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 from layerscope.backends import Backend
 from layerscope.backends import backend as find_backend
 from layerscope.datasets.base import Dataset
 from layerscope.datasets.mnist import load_mnist
+from layerscope.training.config import DataChoice, RunConfig
+from layerscope.training.recipes import Recipe
+from layerscope.training.runs import RunStore
+from layerscope.training.trainer import train
 from playwright.sync_api import Browser, sync_playwright
 
 
@@ -95,3 +101,26 @@ def keras() -> Backend:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn: what a test says of it holds for both."""
     return _started(request.param)
+
+
+class Trained(NamedTuple):
+    """A training that has ended: the home folder it is in, and its id."""
+
+    home: Path
+    id: str
+
+
+@pytest.fixture(scope="session")
+def trained(pytorch: Backend, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Three epochs on a few hundred of the bundled digits: seven snapshots. Nobody may change it."""
+    home = tmp_path_factory.mktemp("trained") / "home"
+    store = RunStore(home)
+    recipe = Recipe(epochs=3, batch=32, learning_rate=2e-3, schedule="constant", validation=0.2)
+    data = DataChoice(source="digits", share=0.2)
+    id = store.create(
+        RunConfig(model="cnn-compact", backend=pytorch.name, recipe=recipe, data=data, title="Three epochs")
+    )
+    folder = store.folder(id)
+    with folder.held():
+        assert train(folder, folder.status(), Event()) == 0
+    return Trained(home, id)

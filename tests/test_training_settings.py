@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from layerscope.models.architecture import Activation, Architecture, Dense, Flat
 from layerscope.training.config import DataChoice, RunConfig, RunError
 from layerscope.training.executor import LocalProcesses
 from layerscope.training.folder import UNEXPECTED
-from layerscope.training.recipes import Recipe
+from layerscope.training.recipes import FAST, ORIGINAL, QUICK, Recipe
 from layerscope.training.runs import RunStore
 from layerscope.training.settings import runs_at_once
 
@@ -79,6 +81,38 @@ def test_the_command_that_serves_refuses_what_is_no_number(tmp_path: Path, capsy
     with pytest.raises(SystemExit):
         main(["serve", "--home", str(tmp_path), "--runs-at-once", "0"])
     assert "From 1 to 32 runs can be trained at once. Received: 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "recipes"), [("quick", QUICK), ("fast", FAST), ("original", ORIGINAL)])
+def test_the_command_that_trains_takes_the_recipe_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, recipes: Mapping[str, Recipe]
+) -> None:
+    from layerscope.cli import main
+
+    # The run is queued, and nobody trains it.
+    monkeypatch.setattr("layerscope.training.executor.spawn", _no_process)
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "train",
+                "--model",
+                "cnn",
+                "--backend",
+                "pytorch",
+                "--recipe",
+                name,
+                "--seed",
+                "4",
+                "--home",
+                str(tmp_path),
+            ]
+        )
+    store = RunStore(tmp_path)
+    assert store.folder(store.ids()[0]).config().recipe == replace(recipes["cnn"], seed=4)
+
+
+def _no_process(*arguments: object) -> None:
+    raise OSError("no process today")
 
 
 def test_a_waiting_run_begins_as_soon_as_more_may_train(executor: LocalProcesses) -> None:

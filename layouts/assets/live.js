@@ -342,7 +342,7 @@
         message.closest(".panel").classList.add("is-withheld");
       }
     if (data.panels) {
-      const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && scope.ink.drawing;
+      const byPen = previous.backend === data.subject.backend && previous.model === data.subject.model && (scope.ink.drawing || scope.snapshots.moving);
       readColours();
       scope.beside.told(data);
       // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.

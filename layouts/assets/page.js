@@ -48,7 +48,7 @@
   /* From controls to stores */
   clientside.collectSubject = function (model, backend, invert, crop, scale, centre, current) {
     const off = ["invert", "crop", "scale", "centre"].filter((name, i) => ![invert, crop, scale, centre][i]);
-    const subject = { model, backend, off };
+    const subject = { model: scope.snapshots.kept(model, current), backend, off };
     if (JSON.stringify(subject) === JSON.stringify(current)) return nothing();
     return subject;
   };
@@ -80,8 +80,9 @@
     scope.edits.show(edits || []);
     scope.beside.show(beside || {}, panels);
     if (subject && (subject.model !== scope.asked?.model || subject.backend !== scope.asked?.backend)) {
+      const step = scope.snapshots.isStep(scope.asked, subject);
       scope.asked = subject;
-      scope.loading.begins();
+      if (!step) scope.loading.begins();
     }
     scope.address.write();
   }

@@ -140,7 +140,7 @@
     look.classList.add("is-first");
     const buttons = make("div", { className: "run-buttons" },
       button("stop", "Stop", (event) => direct(event, "stop"), true), button("resume", "Resume", (event) => direct(event, "resume"), true), look,
-      question("further", "Train further…"), button("again", "Use its settings", again), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
+      link("watch", "Watch it learn"), question("further", "Train further…"), button("again", "Use its settings", again), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
     const numbers = NUMBERS.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}, "–")));
     return {
       title: make("h2", { tabIndex: -1 }), facts: make("p", { className: "run-facts" }), state: make("span", { className: "run-state" }), message: make("span"), bar: progress(),
@@ -171,8 +171,9 @@
   }
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
-    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
-    const to = { look: "../#" + new URLSearchParams(row.look), metrics: base + "metrics.csv" };
+    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
+    const first = { ...row.look, model: row.look.model + "@epoch-000", sample: "5.0" };
+    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");
