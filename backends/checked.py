@@ -29,6 +29,7 @@ from .base import (
     read_only,
 )
 from .stored import fingerprint, fitting
+from .undisturbed import undisturbed
 
 Scales = Mapping[str, Array]
 """Layer name → `(units,)`, what each unit's output is multiplied by."""
@@ -130,8 +131,8 @@ class CheckedModel(Model):
         if not len(images):
             return self._nothing(names)
         if len(images) <= self.at_once:
-            return MappingProxyType(self._forward(images, names, scales))
-        parts = [self._forward(part, names, scales) for part in self._slices(images)]
+            return MappingProxyType(self._passed(images, names, scales))
+        parts = [self._passed(part, names, scales) for part in self._slices(images)]
         return _joined(names, parts)
 
     def logits(self, images: Array, edits: Sequence[Edit] = ()) -> Array:
@@ -141,13 +142,16 @@ class CheckedModel(Model):
     def weights(self, layer: str) -> Mapping[str, Array]:
         info = self.layer(layer)
         if layer not in self._stored:
-            read = self._read(layer) if info.weight_shapes else {}
+            with undisturbed:
+                read = self._read(layer) if info.weight_shapes else {}
             self._stored[layer] = MappingProxyType({name: read_only(array) for name, array in read.items()})
         return self._stored[layer]
 
     def load(self, weights: Weights) -> None:
-        self._write(fitting(self.name, self.layers, weights))
-        self._changed()
+        given = fitting(self.name, self.layers, weights)
+        with undisturbed:
+            self._write(given)
+            self._changed()
 
     def with_weights(self, weights: Weights, name: str = "") -> Model:
         if Capability.OTHER_WEIGHTS not in self.capabilities:
@@ -157,7 +161,8 @@ class CheckedModel(Model):
         sibling.name = name or self.name
         sibling._changed()
         sibling._tell_state = dict
-        sibling._own(given)
+        with undisturbed:
+            sibling._own(given)
         return sibling
 
     def gradients(
@@ -177,7 +182,8 @@ class CheckedModel(Model):
             return self._nothing(names)
 
         def work(part: Array) -> dict[str, Array]:
-            return backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
+            with undisturbed:
+                return backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
 
         return _joined(names, self._each(work, self._slices(images, BACKWARD)))
 
@@ -203,6 +209,10 @@ class CheckedModel(Model):
 
     def layer(self, name: str) -> LayerInfo:
         return self._infos[name] if name in self._infos else super().layer(name)
+
+    def _passed(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
+        with undisturbed:
+            return self._forward(images, layers, scales)
 
     def _changed(self) -> None:
         self._version = None

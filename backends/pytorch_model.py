@@ -23,6 +23,7 @@ from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
 from .pytorch_single import for_one_image
 from .pytorch_training import named_parameters, optimiser_for, take_chance, take_state, told_chance, told_state
+from .undisturbed import undisturbed
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
@@ -118,13 +119,16 @@ class PyTorchModel(CheckedModel):
             return super().activation_and_gradient(images, target, layer, edits)
         images, name = check_images(images, self.input_shape), self.layer(layer).name
         end, direction = self._direction(target)
-        found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
+        with undisturbed:
+            found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
         return found[0][name], found[1][name]
 
     def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
         """Slices that take one core each are worked on side by side."""
-        side_by_side = len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core
-        return list(_workers().map(work, slices)) if side_by_side else super()._each(work, slices)
+        if len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core:
+            with undisturbed:
+                return list(_workers().map(work, slices))
+        return super()._each(work, slices)
 
     def _single(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them; those of old weights are not kept."""
