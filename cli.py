@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, authoring, training_commands
+from . import __version__, authoring, evaluation_commands, training_commands
 from .models.bundled import BUNDLED, DEFAULT
 from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"layerscope {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
     _add_serve(commands)
-    _add_evaluate(commands)
+    evaluation_commands.add_commands(commands)
     _add_export(commands)
     training_commands.add_commands(commands)
     _add_download(commands)
@@ -73,24 +73,6 @@ def _add_serve(commands: Any) -> None:
         "--debug", action="store_true", help="log more, show where a fault came from, and follow changes of plugins"
     )
     serve.set_defaults(run=_serve)
-
-
-def _add_evaluate(commands: Any) -> None:
-    words = "measure a model on images nobody trained on"
-    evaluate = commands.add_parser("evaluate", help=words, description=f"{words.capitalize()}.")
-    evaluate.add_argument(
-        "model", metavar="NAME", help="a bundled network, a file, package.module:attribute, or run:ID"
-    )
-    evaluate.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
-    _add_data(evaluate)
-    evaluate.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
-    evaluate.add_argument(
-        "--fail-under",
-        type=_share,
-        metavar="SHARE",
-        help="end with status 1 if the accuracy on any of the sets is below this, such as 0.99",
-    )
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _add_export(commands: Any) -> None:
@@ -142,15 +124,6 @@ def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 65536:
         return int(text)
     raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535. Received: {text}")
-
-
-def _share(text: str) -> float:
-    try:
-        if 0 <= float(text) <= 1:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"a share is a number from 0 to 1. Received: {text}")
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -221,65 +194,17 @@ def _visualizers(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from .backends.base import BackendError
-    from .backends.opening import open_model
-    from .datasets.base import DatasetError
-    from .training.config import RunError
-    from .training.evaluation import evaluate, evaluation_sets
-
-    set_up_logging()
-    faults = (
-        BackendError,
-        DatasetError,
-        RunError,
-        ValueError,
-    )  # the last where a model has other classes than the images
-    with sentences_for(*faults), Console(stderr=True).status("Starting…") as status:
-        model = open_model(_located(arguments), arguments.backend, status.update)
-        status.update("Measuring…")
-        sets = evaluation_sets(arguments.data, model.input_shape)
-        measured = {title: evaluate(model, *images) for title, images in sets.items()}
-    print(f"{model.name} in {model.backend}, {model.parameters:,} parameters")
-    print_table(
-        ("set", ">images", ">accuracy", ">loss", ">seconds"),
-        [
-            (title, f"{found.count:,}", f"{found.accuracy:.2%}", f"{found.loss:.4f}", f"{found.seconds:.1f}")
-            for title, found in measured.items()
-        ],
-    )
-    print_table(
-        ("class", *(f">{title}" for title in measured)),
-        [(name, *(_percent(found.per_class.get(name)) for found in measured.values())) for name in model.classes],
-    )
-    return int(any(found.accuracy < (arguments.fail_under or 0) for found in measured.values()))
-
-
 def _export(arguments: argparse.Namespace) -> int:
     from .backends.base import BackendError
     from .backends.exporting import export
     from .training.config import RunError
+    from .training.runs import located
 
     set_up_logging()
     with sentences_for(BackendError, RunError):
-        written = export(_located(arguments), arguments.file)
+        written = export(located(arguments.model, home_folder(arguments.home)), arguments.file)
     print("\n".join(f"{path} was written." for path in written))
     return 0
-
-
-def _located(arguments: argparse.Namespace) -> str:
-    """The model that was named; the weights file of a run's."""
-    from .training.runs import SOURCE, RunStore
-
-    if not arguments.model.startswith(SOURCE):
-        return str(arguments.model)
-    return str(RunStore(home_folder(arguments.home)).weights_path(arguments.model))
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.2%}"
 
 
 def _download(arguments: argparse.Namespace) -> int:

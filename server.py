@@ -9,7 +9,12 @@ from pathlib import Path
 
 from dash import Dash
 from layerscope.layouts.callbacks import register
+from layerscope.layouts.data.callbacks import add_data_page
+from layerscope.layouts.data.sources import Sources
+from layerscope.layouts.evaluate.callbacks import add_evaluate_page
+from layerscope.layouts.frame import PAGES
 from layerscope.layouts.page import page
+from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.routes import register_routes
 from layerscope.layouts.services import Services
 from layerscope.layouts.train.callbacks import add_train_page
@@ -48,6 +53,10 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     register(app, services)
     register_routes(app, services)
     add_train_page(app, services)
+    sources = Sources(services)
+    data_page = add_data_page(app, services, sources)
+    add_robustness_page(app, services, sources, data_page)
+    add_evaluate_page(app, services)
     return app
 
 
@@ -75,8 +84,8 @@ def serve(
     if debug:
         app.enable_dev_tools(debug=True, dev_tools_hot_reload=False, dev_tools_disable_version_check=True)
     # Dash's very first requests race with one another; this one is over before anybody else can ask.
-    for path in ("/", "/train/"):
-        app.server.test_client().get(path)
+    for path in PAGES:
+        app.server.test_client().get(f"/{path}/" if path else "/")
     server = create_server(app.server, sockets=[listener], threads=THREADS, max_request_body_size=96 * 2**20)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     log.info("Serving %s on %s", model, address)

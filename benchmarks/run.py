@@ -9,6 +9,7 @@ from typing import Any
 
 import attributions
 import cancel
+import evaluate
 import live
 import memory
 import scrub
@@ -18,6 +19,7 @@ from measure import machine, save, table
 from tables import (
     attributions_table,
     cancel_table,
+    evaluation_table,
     live_tables,
     memory_table,
     scrub_table,
@@ -93,6 +95,14 @@ noise is random; only tf-keras-vis's Grad-CAM++ is another map, because it divid
 is what Layerscope takes of the library's time. Without a number the library beside it has no such map.
 """
 
+EVALUATION = """\
+## Evaluating 10,000 images
+
+The MNIST test images from bytes to every metric of the page that evaluates, beside nothing but the framework's own
+forward pass over the same images, ready as floats, in batches of 250 or of 1,000, whichever is quicker: in PyTorch an
+`nn.Sequential` in `inference_mode`, in Keras `predict`. That both come to the same accuracy is checked.
+"""
+
 CANCEL = """\
 ## Until a stopped view has stopped
 
@@ -162,6 +172,10 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     "attributions": (
         lambda arguments: attributions.measured(),
         lambda found: f"{ATTRIBUTIONS}\n{attributions_table(found)}\n",
+    ),
+    "evaluation": (
+        lambda arguments: evaluate.measured(),
+        lambda found: f"{EVALUATION}\n{evaluation_table(found)}\n",
     ),
     "scrub": (
         lambda arguments: scrub.measured(arguments.model),

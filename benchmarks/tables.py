@@ -8,6 +8,7 @@ from measure import Timing, brief, mark, table
 TRACE_RATIO = 1.2
 MEDIAN, P95, ECHO_RATIO, LAST_ANSWER = 100, 150, 3, 300
 STOPPED, MOST_MB = 200, 2500
+EVALUATION_RATIO = 1.3
 SCRUBBED = 150
 EXPLAINED_MEDIAN = 150
 """For the pages with gradient × input and Grad-CAM."""
@@ -80,6 +81,17 @@ def attributions_table(entries: Sequence[Found]) -> str:
         share, line = entry["ratios"][quickest], entry["line"]
         rows.append((*row, f"{quickest} {peers[quickest]}", f"{share:.2f}", f"≤ {line:.2g}", mark(share <= line)))
     heads = ("attribution", "backend", "Layerscope", "the library's quickest way", "ratio", "line", "")
+    return table(heads, rows)
+
+
+def evaluation_table(entries: Sequence[Found]) -> str:
+    """One row for each network and backend, held against the framework's quickest way."""
+    rows = []
+    for entry in entries:
+        times, share = {way: _timing(each) for way, each in entry["milliseconds"].items()}, entry["ratio"]
+        row = entry["network"], TITLES[entry["backend"]], f"{entry['accuracy']:.2%}", times["evaluated"]
+        rows.append((*row, f"{times[entry['way']]}, {entry['way']}", f"{share:.2f}", mark(share <= EVALUATION_RATIO)))
+    heads = ("network", "backend", "accuracy", "evaluated", "the framework alone", "ratio", f"≤ {EVALUATION_RATIO}")
     return table(heads, rows)
 
 

@@ -42,6 +42,7 @@ def load_own(
     part: Part = "train",
     classes: Sequence[str] | None = None,
     skip_unreadable: bool = False,
+    fewest_classes: int = 2,
     progress: Progress = lambda done, total: None,
 ) -> OwnDataset:
     """Reads labelled images of the user's own; nothing in them is ever run.
@@ -62,6 +63,7 @@ def load_own(
         part: which of the two is wanted where the data is in folders or arrays called `train` and `test`.
         classes: names of the classes in order, where labels do not name them or some do not occur; not for folders.
         skip_unreadable: leave pictures out that cannot be read; without it they are refused.
+        fewest_classes: that there must be images of: nothing is learnt from one, but it can be measured on.
         progress: called with pictures read and pictures in all.
 
     Returns:
@@ -89,12 +91,14 @@ def load_own(
             )
     except OSError as error:
         raise DatasetError(f"{path} cannot be read. Received: {error.strerror or error}") from error
-    return _dataset(path, part, content, _inverted(content, invert))
+    return _dataset(path, part, content, _inverted(content, invert), fewest_classes)
 
 
-def _dataset(path: Path, part: Part, content: Content, inverted: tuple[NDArray[np.uint8], list[str]]) -> OwnDataset:
+def _dataset(
+    path: Path, part: Part, content: Content, inverted: tuple[NDArray[np.uint8], list[str]], fewest_classes: int
+) -> OwnDataset:
     counts = np.bincount(content.labels, minlength=len(content.classes))
-    if np.count_nonzero(counts) < 2:
+    if np.count_nonzero(counts) < fewest_classes:
         raise DatasetError(
             f"{path.name} must hold images of at least two classes. Received: {listed(content.classes) or 'none'}"
         )

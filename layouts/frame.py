@@ -18,7 +18,7 @@ THEME = {
     "defaultRadius": "md",
 }
 
-PAGES = {"": "Look", "train": "Train"}
+PAGES = {"": "Look", "train": "Train", "evaluate": "Evaluate", "robustness": "Robustness", "data": "Data"}
 """Path → title of every page, in the order of the header."""
 
 SHARED_STYLES = ("page.css", "icons.css")

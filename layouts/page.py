@@ -93,7 +93,7 @@ def _header(services: Services) -> Any:
             [
                 dmc.Select(
                     id=ids.MODEL,
-                    data=[{"value": name, "label": title} for name, title in services.models.items()],
+                    data=model_options(services),
                     value=services.model,
                     allowDeselect=False,
                     size="sm",
@@ -380,8 +380,14 @@ def _second_image() -> list[Any]:
     ]
 
 
-def _second_model(services: Services) -> Any:
-    options = [
+def model_options(services: Services) -> list[dict[str, Any]]:
+    """What can be looked at."""
+    return [{"value": name, "label": title} for name, title in services.models.items()]
+
+
+def second_model_options(services: Services) -> list[dict[str, Any]]:
+    """What can stand beside it."""
+    return [
         {
             "value": f"{backend.name}:{name}",
             "label": f"{backend.title} · {title}" + (" (not installed)" if backend.missing else ""),
@@ -390,9 +396,12 @@ def _second_model(services: Services) -> Any:
         for backend in services.backends
         for name, title in services.models.items()
     ]
+
+
+def _second_model(services: Services) -> Any:
     return dmc.Select(
         id=ids.SECOND_MODEL,
-        data=options,
+        data=second_model_options(services),
         placeholder="none",
         clearable=True,
         size="xs",

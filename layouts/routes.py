@@ -1,4 +1,4 @@
-"""What the page asks the server for besides its callbacks: how something stands that takes its time."""
+"""What the page asks the server for past Dash: an answer to a stroke, and how something stands that takes its time."""
 
 import logging
 from typing import Any
@@ -13,6 +13,7 @@ from ..drawing.uploads import too_large
 from ..training.config import RunError
 from .answer import Request, answer, run
 from .moments import time_line
+from .page import model_options, second_model_options
 from .panels import placed
 from .services import Services
 from .snapshots import Question, prediction_curves
@@ -39,6 +40,11 @@ def register_routes(app: Dash, services: Services) -> None:
     def loading() -> Response:
         """What the server is doing for a model that is being opened, in words."""
         return jsonify(services.pool.stage(request.args.get("model", ""), request.args.get("backend", "")))
+
+    @server.get("/models")
+    def models() -> Response:
+        """What the page's two pickers of models offer: trainings that ended since it was loaded have come to it."""
+        return jsonify({"model": model_options(services), "second": second_model_options(services)})
 
     @server.get("/too-large")
     def refused() -> Response:

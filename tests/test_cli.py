@@ -1,5 +1,7 @@
 """The command line as a user meets it: real processes, their output and their exit status."""
 
+import csv
+import json
 import os
 import re
 import socket
@@ -12,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import layerscope
+import numpy as np
 import pytest
 from layerscope.datasets.mnist import load_mnist
 from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
@@ -142,19 +145,50 @@ def untrained(tmp_path: Path) -> str:
     return str(tmp_path / "untrained.safetensors")
 
 
+def test_evaluate_measures_every_set_that_is_there(run: Run, untrained: str, data_dir: Path) -> None:
+    result = run("evaluate", untrained, "--data", str(data_dir), "--fail-under", "0.99")
+    assert result.returncode == 1
+    assert result.stderr.strip() == ""
+    assert re.search(r"^ +MNIST test images +10,000 +\d\d?\.\d\d% +\d\d?\.\d\d% +\d\.\d{4} ", result.stdout, re.M), (
+        result.stdout
+    )
+    assert re.search(r"^ +Pen strokes of writers not trained on +1,499 +\d\d?\.\d\d%", result.stdout, re.M)
+
+
 @pytest.mark.parametrize("backend", ["keras", "pytorch"])
-def test_evaluate_measures_every_set_and_class(run: Run, untrained: str, data_dir: Path, backend: str) -> None:
-    result = run("evaluate", untrained, "--backend", backend, "--data", str(data_dir))
-    assert result.returncode == 0, result.stderr
-    assert "layerscope:" not in result.stderr
-    assert f"untrained in {backend}, 7,850 parameters" in result.stdout
-    assert re.search(r"MNIST test images +10,000 +\d{1,2}\.\d\d% +\d\.\d{4} +\d+\.\d", result.stdout), result.stdout
-    assert re.search(r"Pen strokes of writers not trained on +[\d,]+ +\d{1,2}\.\d\d%", result.stdout)
-    assert re.search(r"^ +9 +\d+\.\d\d% +\d+\.\d\d% *$", result.stdout, re.M)
+def test_evaluate_measures_images_of_your_own_and_writes_what_it_prints(
+    run: Run, untrained: str, tmp_path: Path, backend: str
+) -> None:
+    labels = [*range(8), 7, 7]
+    np.savez(tmp_path / "mine.npz", images=np.eye(10, 784).reshape(10, 28, 28), labels=labels)
+    files = tmp_path / "found.json", tmp_path / "found.csv"
+    options = "--backend", backend, "--data", "mine.npz", "--json", str(files[0]), "--csv", str(files[1])
+    result = run("evaluate", untrained, *options, FORCE_COLOR="1")
+    out, err = (re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text) for text in (result.stdout, result.stderr))
+    assert result.returncode == 0, err
+    assert re.search(r"mine… ━+ 10/10", err), err
+    assert f"untrained in {backend}, 7,850 parameters" in out
+    assert "7 classes with a single image: 0, 1, 2, 3, 4 and 2 more." in out
+    told = json.loads(files[0].read_text())
+    assert (told["model"], told["backend"]) == ("untrained", backend)
+    [found] = told["sets"]
+    names = "accuracy", "top_two", "loss", "precision", "recall", "f1", "calibration_error"
+    words = [f"{found[name]:.4f}" if name == "loss" else f"{found[name]:.2%}" for name in names]
+    assert re.search(rf"^ +mine +10 +{' +'.join(words)} ", out, re.M), out
+    seven = found["classes"][7]
+    shares = [f"{seven[name]:.2%}" for name in ("precision", "recall", "f1")]
+    assert re.search(rf"^ +7 +3 +{' +'.join(shares)} *$", out, re.M), out
+    with files[1].open() as lines:
+        table = {(line["set"], line["class"]): line for line in csv.DictReader(lines)}
+    assert {name: float(table["mine", ""][name]) for name in names} == {name: found[name] for name in names}
+    assert float(table["mine", "7"]["f1"]) == seven["f1"]
+    assert len(table) == 11
 
 
-def test_evaluate_fails_under_the_accuracy_that_was_asked_for(run: Run, untrained: str, data_dir: Path) -> None:
-    assert run("evaluate", untrained, "--data", str(data_dir), "--fail-under", "0.99").returncode == 1
+def test_evaluate_says_which_labels_do_not_fit(run: Run, untrained: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", images=np.zeros((12, 28, 28)), labels=np.arange(12))
+    result = run("evaluate", untrained, "--data", str(tmp_path / "mine.npz"))
+    assert_one_sentence(result, "other classes than the model", "12 classes")
 
 
 def test_evaluate_without_data_is_one_sentence(run: Run, untrained: str, tmp_path: Path) -> None:

@@ -64,6 +64,12 @@ def test_every_callback_is_known_to_the_browser(client: FlaskClient) -> None:
         assert f'"id":"{id}"' in layout
 
 
+def test_the_models_that_can_be_chosen_are_told(client: FlaskClient) -> None:
+    told = client.get("/models").get_json()
+    assert {"value": "cnn-compact", "label": "CNN, compact"} in told["model"]
+    assert {"pytorch:dense", "keras:dense"} <= {option["value"] for option in told["second"]}
+
+
 def test_what_is_being_opened_is_told(client: FlaskClient) -> None:
     for query in ("", "?model=cnn-compact&backend=pytorch", "?model=alexnet&backend=theano"):
         assert client.get(f"/loading{query}").get_json() is None

@@ -15,13 +15,13 @@ from layerscope.backends.base import Backend, Optimiser
 from layerscope.backends.registry import backends
 from layerscope.datasets.base import DatasetError
 from layerscope.datasets.pendigits import PenDigit, find_pendigits, load_pendigits
+from layerscope.evaluation.pens import HELD_OUT_WRITERS, by_writer, drawn
 from layerscope.models.architecture import Activation, Architecture, Dense, Dropout, Flatten, Input
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.weights import load_weights, read_architecture, read_metadata
 from layerscope.training.augmentation import Augmentation, augmented
 from layerscope.training.batches import ahead, epochs_of_batches
 from layerscope.training.material import Material, material
-from layerscope.training.pens import HELD_OUT_WRITERS, by_writer, drawn
 from layerscope.training.pretraining import main, pretrain, train
 from layerscope.training.recipes import FAST, ORIGINAL, Recipe
 from layerscope.training.schedules import constant, one_cycle

@@ -15,9 +15,10 @@ from ..datasets.mnist import find_mnist, load_mnist
 from ..datasets.own import load_own
 from ..datasets.pendigits import find_pendigits, load_pendigits
 from ..drawing.fit import fit_images
+from ..evaluation.pens import by_writer, drawn
+from ..evaluation.sets import class_places
 from ..models.architecture import Architecture
 from .config import SOURCES, DataChoice, RunConfig, RunError
-from .pens import by_writer, drawn
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +108,9 @@ def _check_classes(classes: tuple[str, ...], network: Architecture) -> NDArray[n
     Raises:
         RunError: neither is possible.
     """
-    if set(classes) <= set(network.classes):
-        return np.array([network.classes.index(name) for name in classes], np.int64)
-    if len(classes) == len(network.classes):
-        return np.arange(len(classes))
+    places = class_places(classes, network.classes)
+    if places is not None:
+        return places
     raise RunError(
         f"{network.title} tells the {len(network.classes)} classes {_listed(network.classes)} apart, and the data has "
         f"others; choose a network with those. Received: {len(classes)} classes, {_listed(classes)}"

@@ -22,13 +22,14 @@ import numpy as np
 from ..backends.base import BackendError, Model
 from ..backends.registry import backend as backend_named
 from ..datasets.base import DatasetError
-from ..drawing.fit import fit_images
+from ..evaluation.evaluate import evaluate
+from ..evaluation.metrics import Metrics
+from ..evaluation.pens import HELD_OUT_WRITERS
+from ..evaluation.sets import evaluation_sets
 from ..models.bundled import BUNDLED, PRETRAINED
 from ..models.weights import save_weights
 from .batches import ahead, epochs_of_batches
-from .evaluation import Evaluation, evaluate, evaluation_sets
 from .material import Material, material
-from .pens import HELD_OUT_WRITERS
 from .recipes import FAST, ORIGINAL, Recipe
 
 PACKAGES = ("layerscope", "numpy", "scipy", "torch", "keras", "tensorflow")
@@ -52,7 +53,7 @@ class Epoch:
     number: int
     loss: float
     accuracy: float
-    validation: Evaluation | None
+    validation: Metrics | None
     seconds: float
 
 
@@ -75,8 +76,8 @@ def train(model: Model, material: Material, recipe: Recipe) -> Iterator[Epoch]:
         )
 
 
-def _evaluated(model: Model, material: Material) -> Evaluation:
-    return evaluate(model, fit_images(material.images, model.input_shape), material.labels)
+def _evaluated(model: Model, material: Material) -> Metrics:
+    return evaluate(model, material.images, material.labels).metrics
 
 
 def pretrain(name: str, data: Path | None, backend: str, out: Path, recipe: Recipe | None = None) -> dict[str, str]:
@@ -117,8 +118,10 @@ def _said(epoch: Epoch, recipe: Recipe) -> str:
 
 def _story(model: Model, learnt_from: Material, recipe: Recipe, data: Path | None, seconds: float) -> dict[str, str]:
     """What is told beside the weights; lists and tables as JSON."""
-    sets = evaluation_sets(data, model.input_shape)
-    accuracies = {title: round(evaluate(model, *images).accuracy, 5) for title, images in sets.items()}
+    sets = {title: read() for title, read in evaluation_sets(data, model.input_shape).items()}
+    accuracies = {
+        title: round(evaluate(model, found.images, found.labels).metrics.accuracy, 5) for title, found in sets.items()
+    }
     return {
         "recipe": recipe.to_json(),
         "epochs": str(recipe.epochs),

@@ -348,3 +348,12 @@ def _measurements(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             if "epoch" in line
         ),
     }
+
+
+def located(source: str, home: Path) -> str:
+    """The model that was named; the weights file of a run's in that home folder.
+
+    Raises:
+        RunError: there is no such run or snapshot.
+    """
+    return str(RunStore(home).weights_path(source)) if source.startswith(SOURCE) else source

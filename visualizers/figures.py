@@ -52,7 +52,7 @@ def figure(
     """A figure in the manner of the page.
 
     Args:
-        traces: Plotly traces as dictionaries; arrays stay NumPy and leave as base64.
+        traces: Plotly traces as dictionaries; arrays stay NumPy, and leave as they are.
         height: in pixels; the width is the panel's.
         meta: what the page is told about points (see the module).
         revision: while it stays the same, zoom survives a redraw.

@@ -117,6 +117,20 @@
     else say("Copy the address from the address bar");
   };
 
+  /* A network that has been trained meanwhile is offered as soon as somebody looks for it. */
+  let offered = "";
+  async function offerModels() {
+    try {
+      const text = await (await fetch("models")).text(), { model, second } = JSON.parse(text);
+      if (text === offered) return;
+      offered = text;
+      window.dash_clientside.set_props("model", { data: model });
+      window.dash_clientside.set_props("second-model", { data: second });
+    } catch (error) { /* the next stroke says that the server is gone */ }
+  }
+  window.addEventListener("focus", offerModels);
+  window.addEventListener("focusin", (event) => { if (event.target.closest("#model, #second-model")) offerModels(); });
+
   /* What the server does while a framework starts */
   let polling = null;
   scope.loading = {

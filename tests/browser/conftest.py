@@ -19,8 +19,8 @@ from layerscope.datasets.base import Dataset
 from layerscope.datasets.pendigits import PenDigit, find_pendigits, load_pendigits
 from layerscope.drawing.pipeline import Steps
 from layerscope.drawing.strokes import place_strokes
+from layerscope.evaluation.pens import by_writer
 from layerscope.layouts.pictures import Source, prepared
-from layerscope.training.pens import by_writer
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
 

@@ -1,0 +1,1 @@
+"""How good a model is: what it answers to labelled images, and what can be said of that."""

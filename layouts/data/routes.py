@@ -1,0 +1,218 @@
+"""What the page of data sets asks the server for: a data set, pages of its images, their means, and their ways."""
+
+import base64
+import logging
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from cachetools import LRUCache
+from flask import Blueprint, Flask, Response, abort, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+from numpy.typing import NDArray
+
+from ...backends.base import BackendError
+from ...datasets.base import DatasetError
+from ...drawing.fit_steps import FitStep, fit_steps
+from ...drawing.pipeline import prepare
+from ...drawing.strokes import render_strokes
+from ..services import Services
+from .passage import Network, address_of, network_of
+from .sheets import COLUMNS, PAGE, counts, mean_images, page_of, sheet, tile_size, tiles_of
+from .sources import Choice, Opened, Opening, Sources
+
+log = logging.getLogger(__name__)
+
+EVERY = "all"
+"""Stands for all classes in an address."""
+BY_CONTENT = {"Cache-Control": "private, max-age=86400, immutable"}
+"""Of what an address names by its content; another version may draw it differently, so it is not for long."""
+MEANS_COLUMNS = 32
+KEPT = 64
+"""Sheets that the server remembers, most of them below 100 KB."""
+
+
+def register_data_routes(server: Flask, services: Services, sources: Sources, prefix: str) -> None:
+    """Adds the routes below the page's own address."""
+    routes = Blueprint("data", __name__, url_prefix=prefix)
+    sheets: LRUCache[str, bytes] = LRUCache(KEPT)
+    lock = Lock()
+
+    def opened(id: str) -> Opened:
+        return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
+
+    def picture(key: str, make: Any) -> Response:
+        with lock:
+            known = sheets.get(key)
+        if known is None:
+            known = make()
+            with lock:
+                sheets[key] = known
+        return Response(known, mimetype="image/png", headers=BY_CONTENT)
+
+    @routes.post("/open")
+    def open_data() -> Response:
+        """A data set's facts, how far it has come, or why there is none."""
+        try:
+            found = sources.open(choice_of(sent()))
+        except DatasetError as error:
+            log.warning("No data: %s", error)
+            return jsonify({"fault": str(error)})
+        if isinstance(found, Opening):
+            return jsonify({"opening": {"done": found.done, "total": found.total}})
+        return jsonify(facts(found))
+
+    @routes.get("/items/<id>/<label>/<int:page>")
+    def items(id: str, label: str, page: int) -> Response:
+        """Position and class of every image of a page."""
+        found = opened(id)
+        places = page_of(found.dataset, _label(label, found), page)
+        return Response(
+            jsonify([[int(place), int(found.dataset.labels[place])] for place in places]).data,
+            mimetype="application/json",
+            headers=BY_CONTENT,
+        )
+
+    @routes.get("/sheets/<id>/<label>/<int:page>.png")
+    def images(id: str, label: str, page: int) -> Response:
+        """All images of a page in one picture."""
+        found = opened(id)
+        chosen = _label(label, found)
+        return picture(
+            request.path,
+            lambda: sheet(tiles_of(found.dataset.images[page_of(found.dataset, chosen, page)])),
+        )
+
+    @routes.get("/means/<id>.png")
+    def means(id: str) -> Response:
+        """The mean image of each class in one picture."""
+        found = opened(id)
+        return picture(request.path, lambda: sheet(mean_images(found.dataset), MEANS_COLUMNS))
+
+    @routes.get("/steps/<id>/<int:index>")
+    def steps(id: str, index: int) -> Response:
+        """The way of an image into a network."""
+        found = opened(id)
+        try:
+            network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
+        except BackendError as error:
+            return jsonify({"fault": str(error)})
+        return jsonify(steps_of(found, _index(index, found), network))
+
+    @routes.get("/look/<id>/<int:index>")
+    def look(id: str, index: int) -> ResponseReturnValue:
+        """Leads to the page one draws on, with this image."""
+        found = opened(id)
+        try:
+            network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
+        except BackendError as error:
+            abort(404, str(error))
+        return redirect(f"../../../#{address_of(found, _index(index, found), network)}")
+
+    server.register_blueprint(routes)
+
+
+def choice_of(given: Mapping[str, Any]) -> Choice:
+    """Which data a page asks for."""
+    return Choice(
+        name=str(given.get("data") or ""),
+        path=str(given.get("path") or "") if given.get("data") == "own" else "",
+        part="test" if given.get("part") == "test" else "train",
+        colour=bool(given.get("colour")),
+        skip=bool(given.get("skip")),
+    )
+
+
+def facts(opened: Opened) -> dict[str, Any]:
+    """What the page says of a data set, and needs to show it."""
+    dataset = opened.dataset
+    height, width = tile_size(dataset.images.shape)
+    return {
+        "fault": None,
+        "id": opened.id,
+        "title": dataset.title,
+        "source": dataset.source,
+        "checksum": dataset.checksum,
+        "notes": list(opened.notes),
+        "count": len(dataset),
+        "shape": list(dataset.images.shape[1:]),
+        "bytes": dataset.images.nbytes,
+        "classes": [
+            {"name": name, "count": int(count)} for name, count in zip(dataset.classes, counts(dataset), strict=True)
+        ],
+        "tile": {"height": height, "width": width},
+        "page": PAGE,
+        "columns": COLUMNS,
+        "meansColumns": MEANS_COLUMNS,
+        "grey": dataset.images.shape[3] == 1,
+    }
+
+
+def steps_of(opened: Opened, index: int, network: Network) -> dict[str, Any]:
+    """Every step of an image to the input of a network, with its picture, shape and range."""
+    label = int(opened.dataset.labels[index])
+    told = [_told(step) for step in _steps(opened, index, network)]
+    told[-1]["shape"] = [1, *network.input_shape]
+    return {"index": index, "label": label, "name": opened.dataset.classes[label], "steps": told}
+
+
+def sent() -> Mapping[str, Any]:
+    """The JSON object that came with a POST, which no other site can send unasked."""
+    if not request.is_json:
+        abort(415, "Send JSON.")
+    given = request.get_json(silent=True)
+    if not isinstance(given, dict):
+        abort(400, "Send a JSON object.")
+    return given
+
+
+def _steps(opened: Opened, index: int, network: Network) -> list[FitStep]:
+    if not opened.pens:
+        return list(fit_steps(opened.dataset.images[index], network.input_shape))
+    prepared = prepare(render_strokes(opened.pens[index].strokes), network.input_shape)
+    return [
+        FitStep(
+            stage.title, f"{stage.explanation} {stage.note[:1].upper()}{stage.note[1:]}.",
+            prepared.image if stage.name == "input" else stage.image[:, :, None],
+        )
+        for stage in prepared.stages
+    ]  # fmt: skip
+
+
+def _told(step: FitStep) -> dict[str, Any]:
+    low, high = step.image.min(), step.image.max()
+    return {
+        "title": step.title,
+        "words": step.words,
+        "changes": step.changes,
+        "shape": list(step.image.shape),
+        "type": str(step.image.dtype),
+        "low": float(low),
+        "high": float(high),
+        "mean": float(step.image.mean()),
+        "picture": _data_url(step.image),
+    }
+
+
+def _data_url(image: NDArray[np.uint8] | NDArray[np.float32]) -> str:
+    """A PNG of an image `(height, width, channels)`; grey where it has neither one channel nor three."""
+    shown = np.asarray(image if image.dtype == np.uint8 else np.rint(np.clip(image, 0, 1) * 255), np.uint8)
+    if shown.shape[2] not in (1, 3):
+        shown = shown[:, :, :1]
+    return "data:image/png;base64," + base64.b64encode(sheet(shown[None], 1)).decode()
+
+
+def _label(text: str, opened: Opened) -> int | None:
+    """A class of an address."""
+    if text == EVERY:
+        return None
+    if not text.isdecimal() or int(text) >= len(opened.dataset.classes):
+        abort(404, f"{opened.dataset.title} has classes 0 to {len(opened.dataset.classes) - 1}.")
+    return int(text)
+
+
+def _index(index: int, opened: Opened) -> int:
+    if index >= len(opened.dataset):
+        abort(404, f"{opened.dataset.title} has {len(opened.dataset):,} images, numbered from 0.")
+    return index

@@ -1,0 +1,69 @@
+/* What is to be evaluated: model, snapshot, backend, images. */
+(function () {
+  "use strict";
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {});
+  const OWN = "own", LAST = "";
+  const fields = {};
+  let button = null, going = false;
+
+  function select(name, label, options, changed) {
+    fields[name] = page.make("select", { id: "field-" + name, onchange: changed || (() => {}) }, ...options.map(({ value, label: words, missing }) => page.make("option", { value, disabled: !!missing, title: missing || "" }, words + (missing ? " (not installed)" : ""))));
+    return page.make("label", { className: "field field-" + name }, page.make("span", {}, label), fields[name]);
+  }
+
+  page.makeForm = function () {
+    const { models, backends, sets } = page.choices;
+    button = page.make("button", { className: "primary-button", type: "submit" }, "Evaluate");
+    fields.path = page.make("input", { id: "field-path", placeholder: "/home/me/letters", autocomplete: "off" });
+    page.find(".subject-form").replaceChildren(
+      select("model", "Model", models, showSnapshots),
+      select("snapshot", "Snapshot", []),
+      select("backend", "Backend", backends),
+      select("data", "Images", [...sets, { value: OWN, label: "Images of your own…" }], showPath),
+      page.make("label", { className: "field field-path" }, page.make("span", {}, "Path on the computer that serves this page"), fields.path,
+        page.make("span", { className: "note" }, "A folder with a folder of pictures for each class, a .npz file of arrays, or a .json file of pixels and labels.")),
+      button);
+    const missing = backends.filter((each) => each.missing).map((each) => page.make("p", { className: "note" }, each.missing));
+    page.find(".subject-form").append(...missing);
+    page.find(".subject-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (going) return void page.stop();
+      const model = fields.snapshot.value ? fields.model.value + "@" + fields.snapshot.value : fields.model.value;
+      const data = fields.data.value === OWN ? fields.path.value.trim() : fields.data.value;
+      if (!data) return void fields.path.focus();
+      const subject = { model, backend: fields.backend.value, data }, place = page.place();
+      const again = Object.keys(subject).every((name) => place[name] === subject[name]);
+      if (again) page.begin(subject);
+      else page.go({ ...subject, ...page.nothingChosen });
+    });
+  };
+
+  function showSnapshots() {
+    const found = page.choices.snapshots[fields.model.value] || [];
+    fields.snapshot.replaceChildren(page.make("option", { value: LAST }, "the last one"), ...found.map(({ value, label }) => page.make("option", { value }, label)));
+    fields.snapshot.closest(".field").hidden = !found.length;
+  }
+  function showPath() { fields.path.closest(".field").hidden = fields.data.value !== OWN; }
+  function choose(name, value) {
+    if (![...fields[name].options].some((option) => option.value === value)) fields[name].append(page.make("option", { value }, value));
+    fields[name].value = value;
+  }
+
+  page.showForm = function (place) {
+    const { model = page.choices.model, backend = page.choices.backend, data = page.choices.data } = place;
+    const [source, snapshot = ""] = model.startsWith("run:") ? model.split("@") : [model];
+    choose("model", source);
+    showSnapshots();
+    choose("snapshot", snapshot);
+    choose("backend", backend);
+    const known = page.choices.sets.some((set) => set.value === data);
+    fields.data.value = known ? data : OWN;
+    if (!known) fields.path.value = data;
+    showPath();
+  };
+  page.going = function (now) {
+    going = now;
+    if (button) button.textContent = now ? "Stop" : "Evaluate";
+    if (button) button.classList.toggle("is-stop", now);
+  };
+})();

@@ -1,0 +1,168 @@
+"""What the robustness page asks the server for: sweeps, their worst images, and pictures of disturbed images."""
+
+import logging
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from cachetools import LRUCache
+from flask import Blueprint, Flask, Response, abort, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+from numpy.typing import NDArray
+
+from ...backends.base import Array, BackendError
+from ...evaluation.disturbances import BY_NAME, Disturbance
+from ...evaluation.robustness import WORST, Material
+from ..data.passage import address_of, ink_address, network_of
+from ..data.routes import BY_CONTENT, sent
+from ..data.sheets import sheet, tile_size, tiles_of
+from ..data.sources import Opened, Sources
+from ..services import Services
+from .sweeps import MOST_IMAGES, Sweeps, Wanted
+
+log = logging.getLogger(__name__)
+
+KEPT = 128
+"""Pictures that the server remembers, most of them below 30 KB."""
+
+
+def register_robustness_routes(server: Flask, services: Services, sources: Sources, prefix: str) -> None:
+    """Adds the routes below the page's own address."""
+    routes = Blueprint("robustness", __name__, url_prefix=prefix)
+    sweeps = Sweeps(services, sources)
+    pictures: LRUCache[str, bytes] = LRUCache(KEPT)
+    lock = Lock()
+
+    def opened(id: str) -> Opened:
+        return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
+
+    def picture(make: Any) -> Response:
+        with lock:
+            known = pictures.get(request.full_path)
+        if known is None:
+            known = make()
+            with lock:
+                pictures[request.full_path] = known
+        return Response(known, mimetype="image/png", headers=BY_CONTENT)
+
+    @routes.post("/<any(start, stop, state):what>")
+    def follow(what: str) -> Response:
+        """Begins or ends a sweep, and tells how everything stands then."""
+        given = sent()
+        viewer = str(given.get("viewer") or "")[:64]
+        try:
+            wanted = Wanted.of(given, services)
+        except ValueError as error:
+            return jsonify({"fault": str(error)})
+        if what == "start":
+            sweeps.start(viewer, wanted)
+        if what == "stop":
+            sweeps.stop(viewer)
+        return jsonify({"fault": None, **sweeps.state(viewer, wanted)})
+
+    @routes.post("/worst")
+    def worst() -> Response:
+        """The most confident mistakes of a model at one point."""
+        given = sent()
+        try:
+            wanted = Wanted.of(given, services)
+        except ValueError as error:
+            return jsonify({"fault": str(error)})
+        disturbance, strength = _point(str(given.get("disturbance")), str(given.get("strength")))
+        point = sweeps.point(str(given.get("model")), wanted, disturbance.name, strength)
+        found = opened(wanted.data)
+        if point is None:
+            return jsonify({"fault": None, "count": 0, "worst": []})
+        names = _names(services, str(given.get("model")), wanted.backend)
+        return jsonify(
+            {
+                "fault": None, "count": point.count, "right": point.right, "accuracy": point.accuracy,
+                "interval": point.interval, "tile": _tile(found),
+                "worst": [
+                    {
+                        "number": mistake.number, "index": mistake.index, "confidence": mistake.confidence,
+                        "label": found.dataset.classes[mistake.label],
+                        "predicted": names[mistake.predicted] if mistake.predicted < len(names) else mistake.predicted,
+                    }
+                    for mistake in point.worst
+                ],
+            }
+        )  # fmt: skip
+
+    @routes.get("/strip/<id>/<name>/<int:number>.png")
+    def strip(id: str, name: str, number: int) -> Response:
+        """One image at every strength of a disturbance, side by side."""
+        found, disturbance = opened(id), BY_NAME.get(name) or abort(404)
+
+        def make() -> bytes:
+            images = [_disturbed(found, disturbance, strength, [number]) for strength in disturbance.strengths]
+            return sheet(tiles_of(_bytes(np.concatenate(images))), len(disturbance.strengths))
+
+        return picture(make)
+
+    @routes.get("/pictures/<id>/<name>/<strength>.png")
+    def disturbed(id: str, name: str, strength: str) -> Response:
+        """Some images (`?numbers=3,17`) at one strength, side by side."""
+        found, (disturbance, power) = opened(id), _point(name, strength)
+        numbers = [_number(text, found) for text in request.args.get("numbers", "").split(",")[:WORST] if text]
+        if not numbers:
+            abort(404)
+        return picture(lambda: sheet(tiles_of(_bytes(_disturbed(found, disturbance, power, numbers))), len(numbers)))
+
+    @routes.get("/look/<id>/<name>/<strength>/<number>")
+    def look(id: str, name: str, strength: str, number: str) -> ResponseReturnValue:
+        """Leads to the page one draws on, with this image as it was disturbed."""
+        found, (disturbance, power) = opened(id), _point(name, strength)
+        place = _number(number, found)
+        try:
+            network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
+        except BackendError as error:
+            abort(404, str(error))
+        index = int(Material.of(found.dataset, place + 1).order[place])
+        if power == disturbance.neutral and not found.pens:
+            return redirect(f"../../../../../#{address_of(found, index, network)}")
+        image = _disturbed(found, disturbance, power, [place])[0]
+        label = network.label(found.dataset.classes[int(found.dataset.labels[index])])
+        return redirect(f"../../../../../#{ink_address(image, label, network)}")
+
+    server.register_blueprint(routes)
+
+
+def _names(services: Services, model: str, backend: str) -> tuple[str, ...]:
+    """The classes of a model that has been measured."""
+    try:
+        return network_of(services, model, backend).classes
+    except BackendError:
+        return ()
+
+
+def _point(name: str, strength: str) -> tuple[Disturbance, float]:
+    """A disturbance and one of its strengths, as an address names them."""
+    disturbance = BY_NAME.get(name) or abort(404, f"Disturbances are {', '.join(BY_NAME)}.")
+    for known in disturbance.strengths:
+        if f"{known:g}" == strength:
+            return disturbance, known
+    return abort(404, f"Strengths of {disturbance.title} are {', '.join(map(str, disturbance.strengths))}.")
+
+
+def _number(text: str, opened: Opened) -> int:
+    if not text.isdecimal() or int(text) >= min(len(opened.dataset), MOST_IMAGES):
+        abort(404, f"There are {len(opened.dataset):,} images, numbered from 0.")
+    return int(text)
+
+
+def _disturbed(opened: Opened, disturbance: Disturbance, strength: float, numbers: list[int]) -> Array:
+    """Images of these numbers as a sweep sees them, `(n, height, width, channels)`."""
+    material = Material.of(opened.dataset, max(numbers) + 1)
+    if max(numbers) >= len(material):
+        abort(404, f"There are {len(material):,} images, numbered from 0.")
+    return np.concatenate([material.disturbed(disturbance, strength, range(each, each + 1)) for each in numbers])
+
+
+def _bytes(images: Array) -> NDArray[np.uint8]:
+    return np.rint(images * 255).astype(np.uint8)
+
+
+def _tile(opened: Opened) -> dict[str, int]:
+    height, width = tile_size(opened.dataset.images.shape)
+    return {"height": height, "width": width}
