@@ -28,6 +28,7 @@
     kept: (model, current) => (current && runOf(model) && network(current.model) === model ? current.model : model),
     isStep: (before, now) => !!before && before.backend === now.backend && !!runOf(now.model) && network(before.model) === network(now.model),
     get index() { return wish === null ? at() : wish; },
+    get going() { return going; },
     get moving() { return going || playing; },
     goto, play,
   };
