@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, authoring, evaluation_commands, training_commands
+from . import __version__, authoring, evaluation_commands, parity_commands, training_commands
 from .models.bundled import BUNDLED, DEFAULT
 from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
@@ -41,8 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"layerscope {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND [OPTIONS]", title="commands")
     _add_serve(commands)
-    evaluation_commands.add_commands(commands)
     _add_export(commands)
+    evaluation_commands.add_commands(commands)
+    parity_commands.add_commands(commands)
     training_commands.add_commands(commands)
     _add_download(commands)
     _add_visualizers(commands)
@@ -69,6 +70,12 @@ def _add_serve(commands: Any) -> None:
     _add_data(serve)
     _add_plugins(serve)
     serve.add_argument("--home", type=Path, metavar="DIR", help="where runs and the log go (default: your data folder)")
+    serve.add_argument(
+        "--runs-at-once",
+        type=int,
+        metavar="N",
+        help="how many runs are trained at the same time, from now on (default: as it was, 1 at first)",
+    )
     serve.add_argument(
         "--debug", action="store_true", help="log more, show where a fault came from, and follow changes of plugins"
     )
@@ -134,11 +141,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     from .backends.opening import unknown
     from .backends.registry import backend
     from .server import ServeError, serve
+    from .training.config import RunError
+    from .training.settings import keep_runs_at_once
     from .visualizers.contract import VisualizerError
     from .visualizers.registry import use_folder
 
-    with sentences_for(BackendError, ServeError, VisualizerError):
+    with sentences_for(BackendError, ServeError, VisualizerError, RunError):
         use_folder(arguments.plugins, watch=arguments.debug)
+        if arguments.runs_at_once is not None:
+            keep_runs_at_once(home, arguments.runs_at_once)
         if arguments.backend:
             backend(arguments.backend)
         if not (arguments.model in BUNDLED or ":" in arguments.model or Path(arguments.model).is_file()):

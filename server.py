@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dash import Dash
 from layerscope.layouts.callbacks import register
+from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.data.callbacks import add_data_page
 from layerscope.layouts.data.sources import Sources
 from layerscope.layouts.evaluate.callbacks import add_evaluate_page
@@ -52,6 +53,7 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     app.layout = partial(page, services)  # a page that is loaded again knows the plugins of that moment
     register(app, services)
     register_routes(app, services)
+    add_compare_page(app, services)
     add_train_page(app, services)
     sources = Sources(services)
     data_page = add_data_page(app, services, sources)

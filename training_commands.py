@@ -51,6 +51,9 @@ def add_commands(commands: Any) -> None:
         "(default: %(default)s)",
     )
     train.add_argument("--share", type=float, default=1.0, metavar="SHARE", help="how much of the images, such as 0.1")
+    train.add_argument(
+        "--skip-unreadable", action="store_true", help="leave pictures of your own out that cannot be read"
+    )
     _add_recipe(train)
     train.add_argument("--from", dest="start", default="", metavar="FILE", help="weights to begin from, or run:ID")
     train.add_argument("--title", default="", help="what to call the run")
@@ -65,7 +68,11 @@ def add_commands(commands: Any) -> None:
 
 def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--recipe", choices=("fast", "original"), default="fast", help="what holds where nothing is given"
+        "--recipe",
+        choices=("quick", "fast", "original"),
+        default="fast",
+        help="what holds where nothing is given: the shortest way to 99 %%, what the bundled networks were made by, or "
+        "what the programs did that they come from (default: %(default)s)",
     )
     train.add_argument("--epochs", type=int, metavar="N")
     train.add_argument("--batch", type=int, metavar="N", help="images in one step")
@@ -124,6 +131,7 @@ def _config(arguments: argparse.Namespace) -> "RunConfig":
             source=arguments.images if arguments.images in SOURCES else str(Path(arguments.images).absolute()),
             folder=str(Path(arguments.data).absolute()) if arguments.data else "",
             share=arguments.share,
+            skip_unreadable=arguments.skip_unreadable,
         ),
         start=arguments.start,
         title=arguments.title,
@@ -131,9 +139,9 @@ def _config(arguments: argparse.Namespace) -> "RunConfig":
 
 
 def _recipe(arguments: argparse.Namespace) -> "Recipe":
-    from .training.recipes import FAST, ORIGINAL
+    from .training.recipes import FAST, ORIGINAL, QUICK
 
-    known = FAST if arguments.recipe == "fast" else ORIGINAL
+    known = {"quick": QUICK, "fast": FAST, "original": ORIGINAL}[arguments.recipe]
     recipe = known.get(arguments.model, known[DEFAULT])
     given = {
         name: getattr(arguments, name)

@@ -20,6 +20,12 @@ from ..models.layers import LayerInfo
 Array = NDArray[np.float32]
 Weights = Mapping[str, Mapping[str, Array]]
 """Layer name → canonical weight name → array in canonical layout (see `LayerInfo.weight_shapes`)."""
+State = Mapping[str, NDArray[Any]]
+"""What an optimiser has gathered: `layer/weight/slot` → array in the weight's canonical layout, for the slots `mean`,
+`square` and `velocity` that it has; `steps`, `(1,)`, that Adam has made; and under `chance/…` where the chance stands
+that decides what dropout mutes, in a form that only the backend itself reads."""
+
+CHANCE = "chance"
 
 
 class Capability(Enum):
@@ -213,7 +219,11 @@ class Model(ABC):
 
     @abstractmethod
     def fit(
-        self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
+        self,
+        batches: Iterable[tuple[Array, NDArray[np.int64]]],
+        learning_rates: Iterable[float],
+        optimiser: Optimiser,
+        state: State | None = None,
     ) -> Iterator[Step]:
         """Trains on batches as they come, one step each, until batches or learning rates end or the caller stops.
 
@@ -221,7 +231,17 @@ class Model(ABC):
             batches: pairs of images `(n, height, width, channels)` and class indices `(n,)`.
             learning_rates: one for each step.
             optimiser: which, and its constants; cross-entropy is the loss.
+            state: what `optimiser_state` told of the same optimiser, to go on as if it had never stopped. A backend
+                that tells none need not take one.
+
+        Raises:
+            BackendError: images or labels of another shape, a state of another network or optimiser, or the model lacks
+                `Capability.FIT`.
         """
+
+    def optimiser_state(self) -> State:
+        """A copy of what the optimiser of the last `fit` has gathered up to its last step; empty where none is told."""
+        return {}
 
     def probabilities(self, images: Array, edits: Sequence[Edit] = ()) -> Array:
         """`(n, classes)`, each row summing to 1."""

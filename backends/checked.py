@@ -21,6 +21,7 @@ from .base import (
     Edit,
     Model,
     Optimiser,
+    State,
     Step,
     Target,
     Weights,
@@ -28,6 +29,7 @@ from .base import (
     read_only,
 )
 from .stored import fingerprint, fitting
+from .undisturbed import undisturbed
 
 Scales = Mapping[str, Array]
 """Layer name → `(units,)`, what each unit's output is multiplied by."""
@@ -73,6 +75,8 @@ class CheckedModel(Model):
         self.at_once = max(1, min(MOST_IMAGES, BUDGET // (4 * values)))
         self._version: str | None = None
         self._stored: dict[str, Mapping[str, Array]] = {}
+        self._given_state: State = {}
+        self._tell_state: Callable[[], State] = dict
 
     @abstractmethod
     def _forward(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
@@ -102,7 +106,11 @@ class CheckedModel(Model):
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
-        """One training step for each learning rate, images and labels."""
+        """One training step for each learning rate, images and labels.
+
+        A backend that can go on where another training stopped begins with `_given_state`, unless it is empty, and lets
+        `_tell_state` tell what its optimiser has gathered.
+        """
 
     def _own(self, weights: Weights) -> None:
         """Gives this shallow copy of a model weights of its own, all known to fit; a backend may leave it out."""
@@ -123,8 +131,8 @@ class CheckedModel(Model):
         if not len(images):
             return self._nothing(names)
         if len(images) <= self.at_once:
-            return MappingProxyType(self._forward(images, names, scales))
-        parts = [self._forward(part, names, scales) for part in self._slices(images)]
+            return MappingProxyType(self._passed(images, names, scales))
+        parts = [self._passed(part, names, scales) for part in self._slices(images)]
         return _joined(names, parts)
 
     def logits(self, images: Array, edits: Sequence[Edit] = ()) -> Array:
@@ -134,13 +142,16 @@ class CheckedModel(Model):
     def weights(self, layer: str) -> Mapping[str, Array]:
         info = self.layer(layer)
         if layer not in self._stored:
-            read = self._read(layer) if info.weight_shapes else {}
+            with undisturbed:
+                read = self._read(layer) if info.weight_shapes else {}
             self._stored[layer] = MappingProxyType({name: read_only(array) for name, array in read.items()})
         return self._stored[layer]
 
     def load(self, weights: Weights) -> None:
-        self._write(fitting(self.name, self.layers, weights))
-        self._changed()
+        given = fitting(self.name, self.layers, weights)
+        with undisturbed:
+            self._write(given)
+            self._changed()
 
     def with_weights(self, weights: Weights, name: str = "") -> Model:
         if Capability.OTHER_WEIGHTS not in self.capabilities:
@@ -149,7 +160,9 @@ class CheckedModel(Model):
         sibling = copy(self)
         sibling.name = name or self.name
         sibling._changed()
-        sibling._own(given)
+        sibling._tell_state = dict
+        with undisturbed:
+            sibling._own(given)
         return sibling
 
     def gradients(
@@ -169,25 +182,37 @@ class CheckedModel(Model):
             return self._nothing(names)
 
         def work(part: Array) -> dict[str, Array]:
-            return backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
+            with undisturbed:
+                return backward(part, layer, np.broadcast_to(direction, (len(part), *direction.shape)), names, scales)
 
         return _joined(names, self._each(work, self._slices(images, BACKWARD)))
 
     def fit(
-        self, batches: Iterable[tuple[Array, NDArray[np.int64]]], learning_rates: Iterable[float], optimiser: Optimiser
+        self,
+        batches: Iterable[tuple[Array, NDArray[np.int64]]],
+        learning_rates: Iterable[float],
+        optimiser: Optimiser,
+        state: State | None = None,
     ) -> Iterator[Step]:
         logits = self._logits_name()
         if Capability.FIT not in self.capabilities:
             raise BackendError(
                 f"{self.name} cannot be trained here: its layers in training are others than in inference."
             )
-        steps = self._steps(self._paired(batches, learning_rates), optimiser, logits)
-        for step in steps:
+        self._given_state, self._tell_state = state or {}, dict
+        for step in self._steps(self._paired(batches, learning_rates), optimiser, logits):
             self._changed()
             yield step
 
+    def optimiser_state(self) -> State:
+        return self._tell_state()
+
     def layer(self, name: str) -> LayerInfo:
         return self._infos[name] if name in self._infos else super().layer(name)
+
+    def _passed(self, images: Array, layers: Sequence[str], scales: Scales) -> dict[str, Array]:
+        with undisturbed:
+            return self._forward(images, layers, scales)
 
     def _changed(self) -> None:
         self._version = None

@@ -1,9 +1,11 @@
 """One opened Keras network, compiled once into a function that returns every layer."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from copy import copy
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
@@ -12,16 +14,22 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..models.layers import LayerInfo
-from .base import Array, Capability, Optimiser, Step, Weights, read_only
+from .base import CHANCE, Array, Capability, Optimiser, State, Step, Weights, read_only
 from .checked import CheckedModel, Scales
 from .keras_guided import guided_relu
 from .keras_layers import canonical
-from .keras_training import training_step
+from .keras_training import Slots, training_step
 from .operations import Operation, replaced, run
+from .undisturbed import undisturbed
+
+LOOKS = 0.05
+"""Seconds from one look to the next of a call that waits for its function, whether it still has to."""
 
 
 class KerasModel(CheckedModel):
     """Each function is compiled when first needed, for one image or for any number of them, and never again.
+
+    That happens in a thread of its own and goes on there when whoever needed it may wait no longer.
 
     A function reads weights through handles that it has captured. Models of the same network with other weights share
     all functions, and each calls copies of them that have its own handles in those places.
@@ -45,7 +53,8 @@ class KerasModel(CheckedModel):
         self._images = tf.TensorSpec((None, *self.input_shape), tf.float32)
         self._units = {info.name: tf.TensorSpec((info.units,), tf.float32) for info in self.layers}
         self._compiled: dict[tuple[str, ...], Callable[..., Any]] = {}
-        self._compiling = Lock()
+        self._begun: dict[tuple[str, ...], Future[None]] = {}
+        self._beginning, self._compiling = Lock(), Lock()
         self._variables = {name: canonical(layer) for name, layer in self._keras_layers.items()}
         self._handles: dict[int, Any] = {}
         self._bound: dict[tuple[str, ...], Callable[..., Any]] = {}
@@ -89,11 +98,32 @@ class KerasModel(CheckedModel):
     def _function(self, use: str, *names: str) -> Callable[..., Any]:
         key = (use, *names)
         if key not in self._bound:
-            with self._compiling:
-                if key not in self._compiled:
-                    self._compiled[key] = self._compile(use, names)
+            self._have_compiled(key)
             self._bound[key] = self._with_own_weights(self._compiled[key])
         return self._bound[key]
+
+    def _have_compiled(self, key: tuple[str, ...]) -> None:
+        with self._beginning:
+            if key in self._compiled:
+                return
+            if key not in self._begun:
+                self._begun[key] = _compilers().submit(self._keep_compiled, key)
+            begun = self._begun[key]
+        while not begun.done():
+            wait([begun], timeout=LOOKS)
+            undisturbed.end_if_due()
+        begun.result()
+
+    def _keep_compiled(self, key: tuple[str, ...]) -> None:
+        """Keeps a function that has been called once, or nothing where that fails."""
+        try:
+            with self._compiling:
+                function = self._compile(key[0], key[1:])
+                _call_once(function)
+                self._compiled[key] = function
+        finally:
+            with self._beginning:
+                del self._begun[key]
 
     def _with_own_weights(self, function: Any) -> Callable[..., Any]:
         """A function that was compiled for the Keras layers' variables, on this model's."""
@@ -104,7 +134,7 @@ class KerasModel(CheckedModel):
         bound: Callable[..., Any] = own
         return bound
 
-    def _compile(self, use: str, names: Sequence[str]) -> Callable[..., Any]:
+    def _compile(self, use: str, names: Sequence[str]) -> Any:
         if use in ("gradients", "guided"):
             operations = replaced(self._operations, self._relus, guided_relu) if use == "guided" else self._operations
             output = tf.TensorSpec((None, *self._infos[names[0]].output_shape), tf.float32)
@@ -169,14 +199,55 @@ class KerasModel(CheckedModel):
     def _steps(
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
-        weights = [w.value for layer in self._keras_layers.values() for w in layer.trainable_weights]
-        step = training_step(lambda images: run(self._training, images, {})[logits], weights, optimiser)
+        weights = self._trainable()
+        slots = Slots(weights)
+        step = training_step(
+            lambda images: run(self._training, images, {})[logits], list(weights.values()), optimiser, slots
+        )
         compiled = self._with_own_weights(
             self._concrete(step, self._images, tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32))
         )
+        if self._given_state:
+            slots.take(self._given_state)
+            self._take_chance(self._given_state)
+        self._tell_state = lambda: {**slots.told(), **self._chance()}
         for rate, images, labels in batches:
             loss, accuracy = compiled(tf.constant(images), tf.constant(labels), tf.constant(rate, tf.float32))
             yield Step(float(loss), float(accuracy))
+
+    def _trainable(self) -> dict[str, Any]:
+        """What a training moves, by layer and canonical name."""
+        return {
+            f"{name}/{weight}": variable.value
+            for name, layer in self._keras_layers.items()
+            for weight, variable in canonical(layer).items()
+            if any(variable is each for each in layer.trainable_weights)
+        }
+
+    def _chance(self) -> dict[str, NDArray[Any]]:
+        """Where the chance of each dropout stands."""
+        return {f"{CHANCE}/{name}": generator.state.numpy() for name, generator in self._generators().items()}
+
+    def _take_chance(self, state: State) -> None:
+        for name, generator in self._generators().items():
+            given = state.get(f"{CHANCE}/{name}")
+            if given is not None and given.shape == tuple(generator.state.shape):
+                generator.state.assign(given)
+
+    def _generators(self) -> dict[str, Any]:
+        found = {name: getattr(layer, "seed_generator", None) for name, layer in self._keras_layers.items()}
+        return {name: generator for name, generator in found.items() if generator is not None}
+
+
+@cache
+def _compilers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="compiler")
+
+
+def _call_once(function: Any) -> None:
+    """With one image of zeros: the first call is the slow one."""
+    specs, _ = function.structured_input_signature
+    function(*tf.nest.map_structure(lambda spec: tf.zeros([side or 1 for side in spec.shape], spec.dtype), specs))
 
 
 def _handed_out(tensor: Any) -> Array:

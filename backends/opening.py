@@ -58,7 +58,7 @@ def unknown(source: str) -> BackendError:
     """The error for a source that names no model."""
     return BackendError(
         f"There is no model {source!r}; bundled are {', '.join(BUNDLED)}. Your own is a .safetensors or .keras file, "
-        "or package.module:attribute."
+        "or package.module:attribute; a new one is trained on the page Train, or with `layerscope train`."
     )
 
 

@@ -22,6 +22,8 @@ from .pytorch_cores import SMALL, one_core
 from .pytorch_guided import guided_relu
 from .pytorch_layers import canonical, device
 from .pytorch_single import for_one_image
+from .pytorch_training import named_parameters, optimiser_for, take_chance, take_state, told_chance, told_state
+from .undisturbed import undisturbed
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """PyTorch's axes in the order in which they are handed out."""
@@ -117,13 +119,16 @@ class PyTorchModel(CheckedModel):
             return super().activation_and_gradient(images, target, layer, edits)
         images, name = check_images(images, self.input_shape), self.layer(layer).name
         end, direction = self._direction(target)
-        found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
+        with undisturbed:
+            found = self._backward_through(self._operations, images, end, direction[None], [name], self._scales(edits))
         return found[0][name], found[1][name]
 
     def _each(self, work: Callable[[Array], dict[str, Array]], slices: Sequence[Array]) -> list[dict[str, Array]]:
         """Slices that take one core each are worked on side by side."""
-        side_by_side = len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core
-        return list(_workers().map(work, slices)) if side_by_side else super()._each(work, slices)
+        if len(slices) > 1 and self._device.type == "cpu" and self._cores(len(slices[0])) is one_core:
+            with undisturbed:
+                return list(_workers().map(work, slices))
+        return super()._each(work, slices)
 
     def _single(self) -> tuple[Operation, ...]:
         """The operations for one image. Two threads may both make them; those of old weights are not kept."""
@@ -194,7 +199,12 @@ class PyTorchModel(CheckedModel):
         self, batches: Iterator[tuple[float, Array, NDArray[np.int64]]], optimiser: Optimiser, logits: str
     ) -> Iterator[Step]:
         weights = [weight for weight in self._network.parameters() if weight.requires_grad]
-        updates = _optimiser(optimiser, weights)
+        updates = optimiser_for(optimiser, weights)
+        named = named_parameters(weights, self._owners)
+        if self._given_state:
+            take_state(updates, optimiser, named, self._given_state)
+            take_chance(self._device, self._given_state)
+        self._tell_state = lambda: {**told_state(updates, optimiser, named), **told_chance(self._device)}
         for rate, images, labels in batches:
             yield self._step(updates, rate, optimiser, images, labels, logits)
 
@@ -243,16 +253,3 @@ def _handed_out(values: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str
         array.setflags(write=False)
         arrays[name] = array
     return arrays
-
-
-def _optimiser(optimiser: Optimiser, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Weight decay is decoupled in all of them, so it is not left to PyTorch, which couples it in two of three."""
-    if optimiser.name == "sgd":
-        return torch.optim.SGD(weights, lr=0.0, momentum=optimiser.momentum, foreach=True)
-    if optimiser.name == "rmsprop":
-        return torch.optim.RMSprop(
-            weights, lr=0.0, alpha=optimiser.rho, eps=optimiser.epsilon, momentum=optimiser.momentum, foreach=True
-        )
-    return torch.optim.Adam(
-        weights, lr=0.0, betas=(optimiser.beta1, optimiser.beta2), eps=optimiser.epsilon, fused=True
-    )

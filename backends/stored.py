@@ -1,4 +1,7 @@
-"""Weights as they are stored: whether they belong to a network, and a short text that tells two sets of them apart."""
+"""Weights as they are stored: whether they belong to a network, and a short text that tells two sets of them apart.
+
+Likewise what an optimiser has gathered.
+"""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -6,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 
 from ..models.layers import LayerInfo
-from .base import Array, BackendError, Weights
+from .base import Array, BackendError, State, Weights
 
 
 def fitting(title: str, layers: Sequence[LayerInfo], weights: Weights) -> dict[str, dict[str, Array]]:
@@ -29,6 +32,21 @@ def fitting(title: str, layers: Sequence[LayerInfo], weights: Weights) -> dict[s
         layer: {name: np.asarray(array, np.float32) for name, array in named.items()}
         for layer, named in weights.items()
     }
+
+
+def gathered(state: State, name: str, shape: Sequence[int]) -> Array:
+    """One array of an optimiser's state.
+
+    Raises:
+        BackendError: it is not there, or of another shape.
+    """
+    found = state.get(name)
+    if found is None or found.shape != tuple(shape):
+        raise BackendError(
+            f"This state of an optimiser does not fit: {name!r} should have shape {tuple(shape)}. "
+            f"Received: {'nothing' if found is None else f'shape={found.shape}'}"
+        )
+    return np.asarray(found, np.float32)
 
 
 def fingerprint(layers: Sequence[LayerInfo], weights: Weights) -> str:

@@ -14,6 +14,7 @@ import live
 import memory
 import scrub
 import start
+import train
 import views
 from measure import machine, save, table
 from tables import (
@@ -27,6 +28,7 @@ from tables import (
     trace_tables,
     views_tables,
 )
+from training_tables import training_tables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -128,6 +130,8 @@ that it fits, but for those of a training, on one backend and then on the other,
 digit and another unit. Megabytes of its resident memory.
 """
 
+TRAINING = "## Training\n"
+
 START = "## Until there is something to see\n"
 
 
@@ -183,6 +187,7 @@ _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     ),
     "cancel": (lambda arguments: cancel.measured(), lambda found: f"{CANCEL}\n{cancel_table(found)}\n"),
     "memory": (lambda arguments: memory.measured(), lambda found: f"{MEMORY}\n{memory_table(found)}\n"),
+    "training": (lambda arguments: train.measured(), lambda found: f"{TRAINING}\n{training_tables(found)}\n"),
     "start": (lambda arguments: start.measured(), lambda found: f"{START}\n{start_tables(found)}\n"),
 }
 

@@ -33,7 +33,8 @@ def register(app: Dash, services: Services) -> None:
     """Registers every callback of the page with this app."""
     _register_address(app, services)
     _register_panels(app, services)
-    _register_pictures(app, services)
+    register_drawing(app, services)
+    _register_second_image(app, services)
     _register_browser(app)
 
 
@@ -60,8 +61,8 @@ def _register_address(app: Dash, services: Services) -> None:
         Input(ids.ADDRESS, "hash"),
     )
     def restored(fragment: str | None) -> Any:
-        wanted = parse_address(fragment or "", _known(services))
-        picture, notices = _picture_of(services, wanted)
+        wanted = parse_address(fragment or "", known(services))
+        picture, notices = picture_of(services, wanted)
         beside, second, faults = _beside_of(services, wanted.beside)
         notices += faults
         subject = {"model": wanted.model, "backend": wanted.backend, "off": list(wanted.off)}
@@ -77,18 +78,19 @@ def _register_address(app: Dash, services: Services) -> None:
             [list(edit) for edit in wanted.edits],
             beside.data,
             second,
-            *_picked(beside.image.sample if beside.image else None),
+            *picked(beside.image.sample if beside.image else None),
             f"{beside.backend}:{beside.model}" if beside.model else None,
             beside.run,
             {"panels": panels},
             picture,
-            *_picked(picture["sample"]),
+            *picked(picture["sample"]),
             " ".join(notices),
             not notices,
         )
 
 
-def _known(services: Services) -> Known:
+def known(services: Services) -> Known:
+    """What an address may name, as of now."""
     return Known(
         model=services.model,
         models=list(services.models),
@@ -101,7 +103,7 @@ def _known(services: Services) -> Known:
     )
 
 
-def _picked(sample: tuple[int, int] | None) -> tuple[str | None, int | str]:
+def picked(sample: tuple[int, int] | None) -> tuple[str | None, int | str]:
     """What the two pickers of a sample show."""
     return (str(sample[0]), sample[1]) if sample else (None, "")
 
@@ -121,7 +123,7 @@ def _small(services: Services, source: Source) -> str:
     return data_url(decode_ink(source.ink or ""), THUMBNAIL)
 
 
-def _picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
+def picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
     """What the canvas shows for an address, and every notice of the address and of the data."""
     notices = list(wanted.notices)
     try:
@@ -233,7 +235,9 @@ def _shown_when_needed(visualizer: Visualizer) -> set[str]:
     return {need.name.lower() for need in rare & visualizer.needs}
 
 
-def _register_pictures(app: Dash, services: Services) -> None:
+def register_drawing(app: Dash, services: Services) -> None:
+    """The callbacks that put samples and files on the paper, for every page that one draws on."""
+
     @app.callback(
         Output(ids.PICTURE, "data", allow_duplicate=True),
         Output(ids.SAMPLE_INDEX, "value", allow_duplicate=True),
@@ -264,6 +268,23 @@ def _register_pictures(app: Dash, services: Services) -> None:
             return no_update, no_update, no_update, str(error), False
 
     @app.callback(
+        Output(ids.PICTURE, "data", allow_duplicate=True),
+        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "hide", allow_duplicate=True),
+        Output(ids.UPLOAD, "contents"),  # emptied, or the same file could not be opened again
+        Input(ids.UPLOAD, "contents"),
+        State(ids.UPLOAD, "filename"),
+        prevent_initial_call=True,
+    )
+    def opened(contents: str | None, name: str | None) -> Any:
+        if contents is None:
+            raise PreventUpdate
+        picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
+        return picture or no_update, fault, not fault, None
+
+
+def _register_second_image(app: Dash, services: Services) -> None:
+    @app.callback(
         Output(ids.BESIDE, "data", allow_duplicate=True),
         Output(ids.SECOND_PICTURE, "src", allow_duplicate=True),
         Output(ids.SECOND_INDEX, "value", allow_duplicate=True),
@@ -289,21 +310,6 @@ def _register_pictures(app: Dash, services: Services) -> None:
         except DatasetError as error:
             log.warning("%s", error)
             return no_update, no_update, no_update, str(error), False
-
-    @app.callback(
-        Output(ids.PICTURE, "data", allow_duplicate=True),
-        Output(ids.NOTICE_TEXT, "children", allow_duplicate=True),
-        Output(ids.NOTICE, "hide", allow_duplicate=True),
-        Output(ids.UPLOAD, "contents"),  # emptied, or the same file could not be opened again
-        Input(ids.UPLOAD, "contents"),
-        State(ids.UPLOAD, "filename"),
-        prevent_initial_call=True,
-    )
-    def opened(contents: str | None, name: str | None) -> Any:
-        if contents is None:
-            raise PreventUpdate
-        picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
-        return picture or no_update, fault, not fault, None
 
 
 def _register_browser(app: Dash) -> None:
@@ -359,6 +365,7 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SELECTED_TARGET, "value"),
         prevent_initial_call=True,
     )
+    clientside("offerTraining", Output(ids.NOTICE_TRAIN, "hidden"), Input(ids.NOTICE_TEXT, "children"))
     clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
     clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
     clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)

@@ -18,7 +18,14 @@ THEME = {
     "defaultRadius": "md",
 }
 
-PAGES = {"": "Look", "train": "Train", "evaluate": "Evaluate", "robustness": "Robustness", "data": "Data"}
+PAGES = {
+    "": "Look",
+    "compare": "Compare",
+    "train": "Train",
+    "evaluate": "Evaluate",
+    "robustness": "Robustness",
+    "data": "Data",
+}
 """Path → title of every page, in the order of the header."""
 
 SHARED_STYLES = ("page.css", "icons.css")

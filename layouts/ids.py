@@ -13,6 +13,7 @@ PANELS = "panels"
 PICTURE = "picture"
 NOTICE = "notice"
 NOTICE_TEXT = "notice-text"
+NOTICE_TRAIN = "notice-train"
 
 MODEL = "model"
 BACKEND = "backend"

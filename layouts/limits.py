@@ -1,6 +1,5 @@
 """What a visualizer may take of the server: time, and room in the answer. More than that harms its own panel only."""
 
-import ctypes
 import threading
 import time
 import tracemalloc
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
+from ..backends.undisturbed import undisturbed
 from ..visualizers.figures import PlainFigure
 
 SECONDS = 2.0
@@ -33,8 +33,11 @@ class TooLargeError(ValueError):
 
 
 def raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Raises an exception in another thread at its next line of Python; None takes back one that is still to come."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
+    """Raises an exception in another thread at its next line of Python, or as soon as its framework has come back.
+
+    None takes back one that is still to come.
+    """
+    undisturbed.raise_in(thread, error)
 
 
 class Watchdog:

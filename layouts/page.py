@@ -39,7 +39,10 @@ def page(services: Services) -> Any:
             html.Button("Skip to the panels", className="skip-link", id="skip-link"),
             _header(services),
             dmc.Alert(
-                html.Div(id=ids.NOTICE_TEXT),
+                [
+                    html.Div(id=ids.NOTICE_TEXT),
+                    html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True),
+                ],
                 id=ids.NOTICE,
                 hide=True,
                 withCloseButton=True,
@@ -50,7 +53,7 @@ def page(services: Services) -> Any:
             ),
             html.Main(
                 [
-                    html.Div([_drawing(), _answer(), _pipeline()], className="column"),
+                    html.Div([drawing_card(), _answer(), _pipeline()], className="column"),
                     html.Div(
                         [
                             _grid_header(services),
@@ -132,7 +135,8 @@ def backend_option(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _drawing() -> Any:
+def drawing_card() -> Any:
+    """The paper with its tools and samples; `callbacks.register_drawing` and assets/ink.js make it work."""
     return html.Section(
         [
             html.Div(

@@ -183,22 +183,38 @@ def _kind(visualizer: Visualizer, panel: Panel, subject: Subject) -> str:
 def _drawn(services: Services, visualizer: Visualizer, panel: Panel, subject: Subject) -> Data:
     """The figure, or what went wrong; a fault stays in its own panel."""
     kind = _kind(visualizer, panel, subject)
-    if kind in services.slow:
+    if services.slow.get(kind):
         return {"withheld": _too_slow()}
     try:
         settings = build_settings(visualizer.settings, panel.settings)
-        with services.watchdog.deadline():
-            drawn, cost = services.costs.measured(kind, lambda: visualizer.draw(subject, settings))
+
+        def draw() -> Any:
+            with services.watchdog.deadline():
+                return visualizer.draw(subject, settings)
+
+        drawn, cost = services.costs.measured(kind, draw)
+        services.slow.pop(kind, None)
         return {**placed(checked_figure(drawn)), "cost": cost.words}
     except SettingError as error:
         return {"withheld": str(error)}
     except Stopped:
-        services.slow[kind] = True
         log.error("The visualizer %s was stopped after %s seconds", visualizer.name, SECONDS)
-        return {"withheld": _too_slow()}
+        return _stopped(services, kind)
     except Exception as error:
         log.exception("The visualizer %s failed", visualizer.name)
         return {"withheld": f"This view failed: {type(error).__name__}: {error}"}
+
+
+def _stopped(services: Services, kind: str) -> Data:
+    """Why a view was stopped; only the second time in a row counts, since a first one may have had to compile."""
+    again = services.slow[kind] = kind in services.slow
+    if again:
+        return {"withheld": _too_slow()}
+    words = (
+        f"This view was interrupted after {SECONDS:.0f} seconds, so that drawing goes on. "
+        "It is tried again at the next stroke."
+    )
+    return {"key": digest(kind, "interrupted"), "withheld": words}
 
 
 def _too_slow() -> str:

@@ -52,7 +52,7 @@ class Services:
         jobs: visualizers that take their time.
         costs: what drawing takes.
         watchdog: stops views that follow the pen and take too long.
-        slow: kinds of drawing that had to be stopped; they are not tried again for ten minutes.
+        slow: kinds of drawing that had to be stopped → whether twice in a row; these rest for ten minutes.
     """
 
     model: str

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs
 from .pictures import Source
 
 STEPS = ("invert", "crop", "scale", "centre")
+NAMED = 8
+"""How many of what there is are named in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +185,14 @@ def _is_snapshot(value: str | None, known: Known) -> bool:
 def _one_of(value: str | None, options: Sequence[str], default: str, word: str, notices: list[str]) -> str:
     if value is None or value in options:
         return value or default
-    notices.append(
-        f"The address names an unknown {word}, {value!r}; there are {', '.join(options)}. Showing {default}."
-    )
+    notices.append(f"The address names an unknown {word}, {value!r}; there are {_first(options)}. Showing {default}.")
     return default
+
+
+def _first(options: Sequence[str]) -> str:
+    """The first few of them: there may be hundreds of training runs."""
+    more = len(options) - NAMED
+    return ", ".join(options[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _layer(name: str | None, model: str, known: Known, notices: list[str]) -> str | None:
@@ -246,7 +252,7 @@ def _beside(given: Mapping[str, str], backend: str, known: Known, notices: list[
 def _known(word: str, value: str | None, options: Sequence[str], notices: list[str]) -> str | None:
     if value is None or value in options:
         return value
-    there = f"there are {', '.join(options)}" if options else "there are none"
+    there = f"there are {_first(options)}" if options else "there are none"
     notices.append(f"The address names an unknown {word}, {value!r}; {there}.")
     return None
 

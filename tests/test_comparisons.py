@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 import pytest
 from layerscope.backends import Backend, Model, open_model
 from layerscope.backends.base import Edit
+from layerscope.models.agreement import gap
+from layerscope.models.alignment import aligned
 from layerscope.models.run import EpochMetrics, Run
 from layerscope.visualizers import Pass, Selected, Subject, build_settings, registered, selection_of
-from layerscope.visualizers.alignment import aligned
-from layerscope.visualizers.model_differences import difference
 from layerscope.visualizers.specimens import models as specimens
 from layerscope.visualizers.specimens import twin
 from layerscope.visualizers.training_curves import smoothed
@@ -116,14 +116,14 @@ def test_the_first_layer_that_differs_is_named(subject: Subject, compact: Model)
     assert words(drawn).startswith("<b>pool1</b> is the first layer beyond 1e-4:<br>it differs by ")
     values = decoded(drawn["data"][0]["x"])
     names = [custom[0] for custom in drawn["data"][0]["customdata"]]
-    expected = difference(compact.trace(IMAGES[:1])["pool1"], compact.trace(IMAGES[:1], edits=edited.edits)["pool1"])
-    assert values[names.index("pool1")] == pytest.approx(expected)
+    expected = gap(compact.trace(IMAGES[:1])["pool1"], compact.trace(IMAGES[:1], edits=edited.edits)["pool1"])
+    assert values[names.index("pool1")] == pytest.approx(expected.largest)
     assert (values[: names.index("pool1")] < 1e-8).all()
 
 
 def test_a_number_that_is_none_is_a_difference(subject: Subject) -> None:
-    assert difference(np.zeros(3, np.float32), np.zeros(3, np.float32)) == 0
-    assert difference(np.array([2, -4], np.float32), np.array([2, -3], np.float32)) == 0.25
+    assert gap(np.zeros(3, np.float32), np.zeros(3, np.float32)).largest == 0
+    assert gap(np.array([2, -4], np.float32), np.array([2, -3], np.float32)).largest == 0.25
     spoiled = Pass(subject.model, IMAGES[0])
     broken = {**spoiled.activations, "conv3": np.full((3, 3, 64), np.nan, np.float32)}
     object.__setattr__(spoiled, "activations", broken)

@@ -1,4 +1,6 @@
-"""The first layer without a framework answers what a framework's first layer answers."""
+"""What a snapshot's layers answer without a framework is what a framework answers."""
+
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -6,54 +8,60 @@ from layerscope.backends.base import Backend
 from layerscope.backends.opening import open_model
 from layerscope.datasets.digits import load_digits
 from layerscope.drawing.fit import fit_images
-from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input, MaxPool2D
+from layerscope.models.architecture import Architecture, Dense, Flatten, Input, MaxPool2D
 from layerscope.models.bundled import BUNDLED, weights_path
 from layerscope.models.first_layer import first_layer
+from layerscope.models.forward import answer, needed, work
 from layerscope.models.weights import initial_weights, load_weights
 
 
-def last_of_first_block(architecture: Architecture) -> str:
-    """The name of the layer up to which normalisation and activation belong to the first weights."""
-    names = [layer.name for layer in architecture.layers]
-    first = next(i for i, layer in enumerate(architecture.layers) if layer.kind in ("conv2d", "dense"))
-    while architecture.layers[first + 1].kind in ("batchnorm", "activation"):
-        first += 1
-    return names[first]
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_layer_answers_as_in_pytorch(name: str, pytorch: Backend) -> None:
+    architecture = BUNDLED[name]
+    image = fit_images(load_digits().images[5:6], architecture.input_shape)
+    weights = load_weights(weights_path(name), architecture)
+    for layer, wanted in open_model(name, "pytorch").trace(image).items():
+        found = answer(architecture, weights, image[0], layer)
+        np.testing.assert_allclose(found, wanted[0], rtol=1e-4, atol=2e-5, err_msg=layer)
+
+
+def test_every_kind_of_layer_answers_as_in_the_reference(reference: ModuleType) -> None:
+    for architecture in reference.NETWORKS.values():
+        weights, image = reference.random_weights(architecture), reference.random_images(architecture, 1)
+        for layer, wanted in reference.forward(architecture, weights, image).items():
+            found = answer(architecture, weights, image[0], layer)
+            np.testing.assert_allclose(found, wanted[0], rtol=1e-4, atol=1e-5, err_msg=f"{architecture.name} {layer}")
+
+
+def test_only_what_a_layer_depends_on_is_computed(reference: ModuleType) -> None:
+    branches = reference.NETWORKS["branches"]
+    assert [layer.name for layer in needed(branches, "right")] == ["image", "right"]
+    assert work(branches, "image") == 6 * 6 * 2
+    assert work(branches, "right") < work(branches, "add") < work(branches, branches.layers[-1].name)
+    # The weights of others are not even asked for.
+    weights = {"right": reference.random_weights(branches)["right"]}
+    assert answer(branches, weights, np.zeros((6, 6, 2), np.float32), "right").shape == (6, 6, 4)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_it_answers_as_pytorch_does(name: str, pytorch: Backend) -> None:
+def test_filters_are_the_first_weights_as_they_lie_on_the_image(name: str) -> None:
     architecture = BUNDLED[name]
-    image = fit_images(load_digits().images[5:6], architecture.input_shape)
-    found = first_layer(architecture, load_weights(weights_path(name), architecture), image[0])
+    weights = load_weights(weights_path(name), architecture)
+    found = first_layer(architecture, weights)
     assert found
-    layer = last_of_first_block(architecture)
-    wanted = open_model(name, "pytorch").trace(image, layers=[layer])[layer][0]
-    np.testing.assert_allclose(found.answers, wanted, rtol=1e-4, atol=1e-5)
-    units = found.answers.shape[-1]
-    assert len(found.filters) == units
+    kernel = weights[found.layer.name]["kernel"]
+    size = kernel.shape[:2] if found.layer.kind == "conv2d" else architecture.input_shape[:2]
+    assert found.filters.shape == (kernel.shape[-1], *size)
+    np.testing.assert_allclose(found.filters[1].ravel(), kernel[..., 1].reshape(-1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize(("window", "strides"), [((4, 4), (1, 1)), ((3, 2), (2, 3)), ((5, 1), (3, 1))])
-def test_every_window_and_stride_lies_where_it_lies_in_pytorch(
-    window: tuple[int, int], strides: tuple[int, int], padding: str, pytorch: Backend
-) -> None:
-    layers = (
-        Input(name="image", shape=(11, 8, 2)),
-        Conv2D(name="conv", window=window, strides=strides, padding=padding, filters=3),
-        Activation(name="tanh", function="tanh"),
-        Flatten(name="flatten"),
-        Dense(name="logits", units=10),
-    )
-    architecture = Architecture(name="odd", title="Odd", layers=layers)
-    weights = initial_weights(architecture, 3)
-    image = np.random.default_rng(0).random((1, 11, 8, 2), np.float32)
-    found = first_layer(architecture, weights, image[0])
+def test_what_follows_the_first_weights_belongs_to_them() -> None:
+    found = first_layer(BUNDLED["cnn-batchnorm"], initial_weights(BUNDLED["cnn-batchnorm"]))
     assert found
-    wanted = pytorch.build(architecture, weights).trace(image, layers=["tanh"])["tanh"][0]
-    np.testing.assert_allclose(found.answers, wanted, rtol=1e-4, atol=1e-5)
-    assert found.filters.shape == (3, *window)
+    after = [layer.name for layer in BUNDLED["cnn-batchnorm"].layers]
+    between = after[after.index(found.layer.name) + 1 : after.index(found.last) + 1]
+    kinds = {layer.name: layer.kind for layer in BUNDLED["cnn-batchnorm"].layers}
+    assert {kinds[name] for name in between} == {"batchnorm", "activation"}
 
 
 def test_a_layer_that_does_not_read_the_image_is_no_first_layer() -> None:
@@ -64,4 +72,4 @@ def test_a_layer_that_does_not_read_the_image_is_no_first_layer() -> None:
         Dense(name="logits", units=10),
     )
     architecture = Architecture(name="pooled", title="Pooled", layers=layers)
-    assert first_layer(architecture, initial_weights(architecture), np.zeros((8, 8, 1), np.float32)) is None
+    assert first_layer(architecture, initial_weights(architecture)) is None

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,13 @@ def _never_ends(subject: Subject, settings: NoSettings) -> Figure:
         pass
 
 
+def _hiccups(subject: Subject, settings: NoSettings) -> Figure:
+    """Takes too long every other time."""
+    CALLS.append("hiccups")
+    busy(20 if len(CALLS) % 2 else 0)
+    return figure([], height=100)
+
+
 def _huge(subject: Subject, settings: NoSettings) -> Figure:
     """Gives 50 MB."""
     return figure([{"type": "heatmap", "z": np.zeros((2500, 5000), np.float32)}], height=100)
@@ -137,7 +145,7 @@ def _else(subject: Subject, settings: NoSettings) -> Any:
 
 HARMFUL = {
     "_raises": "This view failed: RuntimeError: no such thing",
-    "_never_ends": "This view took longer than 2 seconds and was stopped",
+    "_never_ends": "This view was interrupted after 2 seconds",
     "_huge": "the figure holds 48 MB, and a panel takes 8 MB; show fewer units",
     "_else": "a visualizer returns a plotly Figure. Received: str",
 }
@@ -146,15 +154,20 @@ HARMFUL = {
 @pytest.fixture
 def services(pytorch: Backend, data_dir: Path) -> Iterator[Services]:
     with ExitStack() as undone:
-        for each in (_raises, _never_ends, _huge, _else):
+        for each in (_raises, _never_ends, _hiccups, _huge, _else):
             undone.callback(register(visualizer(title="Harmful")(each)))
         yield Services(model="dense", backend="pytorch", data=data_dir)
 
 
-def ask(services: Services, *panels: Panel) -> dict[str, Any]:
+def withheld(services: Services, panel: Panel) -> str:
+    """Why a panel shows no figure; empty where it does."""
+    return str(ask(services, panel)["panels"][panel.id].get("withheld", ""))
+
+
+def ask(services: Services, *panels: Panel, shown: Mapping[str, str] | None = None) -> dict[str, Any]:
     request = Request(
         model="dense", backend="pytorch", source=Source(sample=(7, 0)), steps=Steps(), selected=Selected(),
-        panels=panels, shown={},
+        panels=panels, shown=shown or {},
     )  # fmt: skip
     return answer(services, request)
 
@@ -168,12 +181,32 @@ def test_a_harmful_view_says_so_in_its_own_panel(services: Services, name: str) 
     assert given["prediction"]["probabilities"]
 
 
-def test_a_view_that_was_too_slow_does_not_hold_up_the_next_stroke(services: Services) -> None:
+def test_a_view_that_was_too_slow_twice_does_not_hold_up_the_next_stroke(services: Services) -> None:
     CALLS.clear()
-    for _ in range(2):
-        given = ask(services, Panel("a", "_never_ends"))
-        assert "took longer than 2 seconds" in given["panels"]["a"]["withheld"]
-    assert CALLS == ["never ends"]
+    first, *later = [withheld(services, Panel("a", "_never_ends")) for _ in range(3)]
+    assert "It is tried again at the next stroke" in first
+    assert all("took longer than 2 seconds and was stopped" in words for words in later)
+    assert CALLS == ["never ends"] * 2
+
+
+def test_a_view_that_is_slow_now_and_then_is_always_tried_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.watchdog, "deadline", partial(services.watchdog.deadline, 0.1))
+    CALLS.clear()
+    found = [withheld(services, Panel("a", "_hiccups")) for _ in range(4)]
+    assert ["interrupted" in words for words in found] == [True, False, True, False]
+    assert len(CALLS) == 4
+
+
+def test_an_interrupted_view_is_drawn_again_for_the_same_image(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.watchdog, "deadline", partial(services.watchdog.deadline, 0.1))
+    CALLS.clear()
+    panel = Panel("a", "_hiccups")
+    key = ask(services, panel)["panels"]["a"]["key"]
+    assert "figure" in ask(services, panel, shown={"a": key})["panels"]["a"]
 
 
 def test_every_figure_comes_with_its_cost(services: Services) -> None:

@@ -31,3 +31,15 @@ def test_both_frameworks_give_the_same_activations(
     ours, theirs = (trace[last].argmax(1) for trace in traces)
     np.testing.assert_array_equal(ours, theirs)
     assert (ours == mnist_test.labels[:IMAGES]).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["dense", "cnn-compact"])
+def test_both_frameworks_predict_the_same_class_for_every_test_image(
+    pytorch: Backend, keras: Backend, mnist_test: Dataset, name: str
+) -> None:
+    weights = load_weights(weights_path(name), BUNDLED[name])
+    images = mnist_test.floats(slice(None))
+    first, second = (each.build(BUNDLED[name], weights).probabilities(images) for each in (pytorch, keras))
+    assert len(images) == 10_000
+    np.testing.assert_array_equal(first.argmax(1), second.argmax(1))
+    np.testing.assert_allclose(first, second, atol=1e-4)

@@ -24,7 +24,7 @@ from layerscope.training.config import DataChoice, RunConfig, RunError, check, c
 from layerscope.training.folder import RunFolder, Status, snapshot_name
 from layerscope.training.material import Material, training_data
 from layerscope.training.recipes import FAST, ORIGINAL, Recipe
-from layerscope.training.recorder import Recorder
+from layerscope.training.recorder import AppendedFile
 from layerscope.training.runs import RunStore
 from layerscope.training.trainer import train
 
@@ -64,6 +64,9 @@ class PretendedModel:
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         return np.zeros((len(images), 10), np.float32)
+
+    def optimiser_state(self) -> Mapping[str, np.ndarray]:
+        return {}
 
     def fit(self, batches: Iterable[Any], rates: Iterable[float], optimiser: Optimiser) -> Iterator[Step]:
         for rate, (images, labels) in zip(rates, batches, strict=False):
@@ -430,11 +433,12 @@ def test_a_full_disk_leaves_whole_files_and_a_sentence(
     """The write of the third batch of lines fits only in part, as on a disk without room."""
     folder = store.folder(store.create(CONFIG))
     monkeypatch.setattr("layerscope.training.recorder.LATEST", 0)
-    real, calls = course.Recorder._append, []
+    real, calls = AppendedFile.append, []
 
-    def append(self: Recorder, content: bytes) -> None:
-        calls.append(content)
-        if len(calls) == 9:
+    def append(self: AppendedFile, content: bytes) -> None:
+        if self.path == folder.metrics_file:
+            calls.append(content)
+        if self.path == folder.metrics_file and len(calls) == 9:
             import os
 
             write = os.write
@@ -452,7 +456,7 @@ def test_a_full_disk_leaves_whole_files_and_a_sentence(
                 return real(self, content)
         return real(self, content)
 
-    monkeypatch.setattr(Recorder, "_append", append)
+    monkeypatch.setattr(AppendedFile, "append", append)
     assert trained(folder) == 1
     assert folder.status().state == "failed"
     assert folder.status().message == "The disk is full; make room and resume from the last snapshot."

@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 from layerscope.layouts.services import Services
-from layerscope.layouts.train.form import RECIPES, begins, config_of, defaults, filled, preset_of, sources, with_epochs
-from layerscope.models.bundled import BUNDLED
+from layerscope.layouts.train.form import (
+    begins,
+    config_of,
+    defaults,
+    sources,
+    values_of,
+    with_epochs,
+)
+from layerscope.layouts.train.layers import layers_of
+from layerscope.layouts.train.presets import RECIPES, filled, preset_of
+from layerscope.models.bundled import BUNDLED, weights_path
 from layerscope.training.config import RunConfig, RunError, check
 from layerscope.training.folder import Status
 from layerscope.training.recipes import FAST
@@ -88,9 +97,10 @@ def test_a_run_begins_from_chance_from_bundled_weights_or_from_an_earlier_run_of
     for network, state, step in (("dense", "done", 9), ("cnn", "queued", 0), ("cnn", "failed", 0)):
         made("Other", network, state, step)
     wanted = [("fresh", "Fresh weights"), ("cnn", "The bundled weights"), (f"run:{mine}", "Run: Mine")]
+    wanted += [("file", "A weights file…")]
     assert [(option["value"], option["label"]) for option in begins("cnn", "", store)] == wanted
-    assert len(begins("dense", "cnn", store)) == 4
-    assert len(begins("cnn-compact", "", None)) == 2
+    assert len(begins("dense", "cnn", store)) == 5
+    assert len(begins("cnn-compact", "", None)) == 3
 
 
 def test_data_that_is_missing_is_offered_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +127,35 @@ def test_epochs_to_add_come_as_text() -> None:
     assert with_epochs("5") == 5
     with pytest.raises(RunError, match="The number of epochs is missing"):
         with_epochs(None)
+
+
+def test_the_settings_of_a_run_fill_the_form_that_asks_for_the_same(services: Services, tmp_path: Path) -> None:
+    draft = layers_of({"network": "cnn", "edit": {"action": "classes", "classes": ["a", "b"]}})["draft"]
+    for changed in (
+        {"network": "dense", "source": "digits", "share": 12.5, "begin": "dense", "title": "Mine", "seed": 3},
+        {"network": "cnn", "architecture": draft, "source": "own", "path": str(tmp_path), "skip": True},
+        {"network": "dense", "begin": "file", "weights": str(weights_path("dense"))},
+        {"rate": "1e-4", "batch": "", "weight-decay": "0,01", "validation": 0, "augmentation": False},
+    ):
+        config = config_of({**defaults(services), **changed}, services)
+        assert config_of(values_of(config), services) == config
+    assert values_of(config)["rate"] == "0.0001"
+
+
+@pytest.mark.parametrize("text", ["1e-4", " 0.0001 ", "0,0001", 0.0001])
+def test_a_rate_is_taken_as_it_is_written(text: Any, services: Services) -> None:
+    assert config_of({**defaults(services), "rate": text}, services).recipe.learning_rate == 1e-4
+    fields = {**filled(FAST["cnn"]), "rate": "2e-3"}
+    assert preset_of("cnn", fields) == "fast"
+
+
+def test_a_weights_file_to_begin_with_must_be_one(services: Services, tmp_path: Path) -> None:
+    values = {**defaults(services), "begin": "file"}
+    with pytest.raises(RunError, match=r"^The weights file is missing"):
+        config_of(values, services)
+    with pytest.raises(RunError, match=r"Received: /no/such/file$"):
+        config_of({**values, "weights": "/no/such/file"}, services)
+    (tmp_path / "mine.safetensors").write_bytes(b"nothing")
+    with pytest.raises(RunError, match=r"^A training can begin with a \.safetensors file of Layerscope only"):
+        config_of({**values, "weights": str(tmp_path / "mine.safetensors")}, services)
+    assert config_of({**values, "weights": str(weights_path("cnn"))}, services).start == str(weights_path("cnn"))

@@ -40,6 +40,7 @@ def test_shapes_and_parameters_follow() -> None:
     assert own
     assert own.name == "cnn-compact-edited"
     assert words_of(own).startswith("14 layers, ")
+    assert words_of(own).endswith(", 10 classes")
 
 
 def test_layers_are_added_duplicated_moved_and_removed() -> None:
@@ -86,4 +87,38 @@ def test_nonsense_is_a_sentence(sent: dict[str, Any]) -> None:
 
 
 def test_every_edit_is_one_of_the_page() -> None:
-    assert set(EDITS) == {"change", "add", "duplicate", "remove", "move"}
+    assert set(EDITS) == {"change", "add", "duplicate", "remove", "move", "classes"}
+
+
+def test_the_end_follows_the_classes_of_the_images() -> None:
+    told = after(begun("cnn"), "classes", classes=["cat", "dog"])
+    assert told["fault"] is None
+    assert told["classes"] == "It tells 2 classes: cat, dog apart."
+    assert [row["fields"][0]["value"] for row in told["rows"] if row["kind"] == "dense"][-1] == 2
+    own = edited(told["draft"])
+    assert own
+    assert own.classes == ("cat", "dog")
+
+
+def test_other_names_for_as_many_classes_are_an_edit() -> None:
+    own = edited(after(begun("cnn"), "classes", classes=list("abcdefghij"))["draft"])
+    assert own
+    assert own.layers == BUNDLED["cnn"].layers
+    assert own.classes == tuple("abcdefghij")
+
+
+def test_a_mismatch_of_the_end_is_offered_to_be_mended() -> None:
+    told = begun("dense")
+    place = max(i for i, row in enumerate(told["rows"]) if row["kind"] == "dense")
+    told = after(told, "change", place=place, field="units", value=12)
+    assert told["fault"].endswith("one value for each of the 10 classes. Received: (12,)")
+    (offer,) = told["offers"]
+    assert (offer["words"], offer["label"]) == ("The end gives 12 values for 10 classes.", "Make it 10")
+    assert layers_of({"draft": told["draft"], "edit": offer["edit"]})["fault"] is None
+
+
+def test_the_classes_of_the_chosen_images_are_offered() -> None:
+    assert layers_of({"network": "dense", "classes": list("0123456789")})["offers"] == []
+    (offer,) = layers_of({"network": "dense", "classes": ["cat", "dog"]})["offers"]
+    assert offer["label"] == "Give it these 2 classes"
+    assert edited(layers_of({"network": "dense", "edit": offer["edit"]})["draft"]).classes == ("cat", "dog")  # type: ignore[union-attr]

@@ -1,6 +1,11 @@
 """The training page over HTTP: its parts, how runs stand, and what is done with them; nothing is trained here."""
 
 import json
+import os
+import re
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,21 +17,25 @@ import plotly.graph_objects as go
 import pytest
 from dash import Dash
 from flask.testing import FlaskClient
+from layerscope.backends.base import Backend
+from layerscope.cli import main
 from layerscope.layouts.services import Services
 from layerscope.layouts.train import ids
 from layerscope.layouts.train.callbacks import add_train_page
 from layerscope.layouts.train.figures import MOST_POINTS, curves, filters
 from layerscope.layouts.train.form import defaults
+from layerscope.layouts.train.layers import edited, layers_of
 from layerscope.layouts.train.rows import SPARKLINE, row_of, sparkline, thinned
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.first_layer import first_layer
 from layerscope.models.run import EpochMetrics, Run
-from layerscope.models.weights import initial_weights, save_weights
+from layerscope.models.weights import initial_weights, load_weights, save_weights
 from layerscope.server import create_app
 from layerscope.training.config import RunConfig
 from layerscope.training.executor import LocalProcesses
 from layerscope.training.folder import Status
 from layerscope.training.recipes import FAST
+from PIL import Image
 
 STEPS, EPOCHS = 20, 2
 
@@ -127,18 +136,21 @@ def test_every_field_has_a_label_and_a_help(client: FlaskClient) -> None:
 # Starting
 
 
-def start(client: FlaskClient, services: Services, **changed: Any) -> dict[str, Any]:
-    """What the browser sends when the button is pressed."""
+def start(client: FlaskClient, services: Services, looked: Any = None, **changed: Any) -> dict[str, Any]:
+    """What the browser sends when the button is pressed, or once it has `looked` through images of the user's own."""
     values = {**defaults(services), **changed}
-    output = f"..{ids.STARTED}.data...{ids.FAULT}.children.."
+    outputs = [(ids.STARTED, "data"), (ids.FAULT, "children"), (ids.LOOK, "data")]
     state = [{"id": ids.field(name), "property": ids.value_of(name), "value": values[name]} for name in ids.FIELDS]
     reply = client.post(
         "/train/_dash-update-component",
         json={
-            "output": output,
-            "outputs": [{"id": ids.STARTED, "property": "data"}, {"id": ids.FAULT, "property": "children"}],
-            "inputs": [{"id": ids.START, "property": "n_clicks", "value": 1}],
-            "changedPropIds": [f"{ids.START}.n_clicks"],
+            "output": f"..{'...'.join(f'{id}.{name}' for id, name in outputs)}..",
+            "outputs": [{"id": id, "property": name} for id, name in outputs],
+            "inputs": [
+                {"id": ids.START, "property": "n_clicks", "value": 1},
+                {"id": ids.LOOKED, "property": "data", "value": looked},
+            ],
+            "changedPropIds": [f"{ids.LOOKED}.data" if looked else f"{ids.START}.n_clicks"],
             "state": state,
         },
     )
@@ -162,11 +174,152 @@ def test_what_cannot_be_trained_starts_nothing_and_is_said(client: FlaskClient, 
     assert services.store.ids() == []
 
 
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"batch": 1618}, "A batch cannot be larger than the 1,617 images to learn from"),
+        ({"share": 1, "batch": 17}, "A batch cannot be larger than the 16 images to learn from"),
+        ({"share": 0.01}, "Nothing is left to learn from"),
+        ({"share": 0.2}, "A validation split of 0.1 keeps no image out"),
+    ],
+)
+def test_too_few_images_are_said_before_a_run_is_made(
+    client: FlaskClient, services: Services, changed: dict[str, Any], sentence: str
+) -> None:
+    told = start(client, services, source="digits", **changed)
+    assert told[ids.FAULT]["children"].startswith(sentence)
+    assert services.store
+    assert services.store.ids() == []
+
+
+# Images of one's own
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Path:
+    """A folder with two classes of pictures, two of which cannot be read, and a class with a single one."""
+    folder = tmp_path / "letters"
+    for name, count in (("a", 6), ("b", 4), ("c", 1)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("L", (9, 9), 20 * number).save(folder / name / f"{number}.png")
+    for number in range(2):
+        (folder / "b" / f"torn{number}.png").write_bytes(b"no picture")
+    return folder
+
+
+def look(client: FlaskClient, path: Path | str, **sent: Any) -> dict[str, Any]:
+    """What the page knows of the images once they have been looked through."""
+    asked: dict[str, Any] = {"network": "dense", "source": "own", "path": str(path), **sent}
+    for _ in range(200):
+        told: dict[str, Any] = client.post("/train/images", json=asked).get_json()
+        if "fault" in told or told["look"]["found"]:
+            return told
+        asked["token"] = told["look"]["token"]
+        time.sleep(0.02)
+    raise AssertionError("The images were not looked through.")
+
+
+def test_classes_and_unreadable_pictures_are_known_before_the_run(client: FlaskClient, letters: Path) -> None:
+    told = look(client, letters)
+    assert told["words"] == "3 classes: a (6), b (4), c (1), 11 images."
+    unreadable = told["look"]["found"]["unreadable"]
+    assert (unreadable["count"], unreadable["total"]) == (2, 13)
+    assert [name for name, _ in unreadable["files"]] == [str(Path("b", f"torn{number}.png")) for number in range(2)]
+    assert "1 class with a single image: c." in told["look"]["found"]["notes"]
+    assert told["fit"]["wrong"]
+    again = client.post("/train/images", json={"network": "dense", "source": "own", "path": str(letters)}).get_json()
+    assert again["look"]["found"] == told["look"]["found"]
+    (letters / "b" / "torn0.png").unlink()
+    assert look(client, letters)["look"]["found"]["unreadable"]["count"] == 1
+
+
+def test_the_command_line_names_them_too_and_goes_on_without_them_where_it_is_told_to(
+    services: Services, letters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pytorch: Backend
+) -> None:
+    draft = layers_of({"network": "dense", "edit": {"action": "classes", "classes": ["a", "b", "c"]}})["draft"]
+    network = edited(draft)
+    assert network
+    (tmp_path / "own.json").write_text(network.to_json())
+    given = ["--model", str(tmp_path / "own.json"), "--backend", "pytorch", "--images", str(letters), "--batch", "4"]
+    command = ["train", "--home", str(services.home), "--epochs", "1", "--validation", "0", *given]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "2 of 13 pictures in letters cannot be read" in capsys.readouterr().err
+    assert main([*command, "--skip-unreadable"]) == 0
+
+
+def test_a_look_at_other_images_does_not_count(client: FlaskClient, services: Services, letters: Path) -> None:
+    looked = {"token": look(client, letters)["look"]["token"], "skip": True}
+    told = start(client, services, looked, source="own", path=str(letters.parent))
+    assert "press “Start training” again" in told[ids.FAULT]["children"]
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names there are always Unicode")
+def test_names_of_any_bytes_are_said(client: FlaskClient, letters: Path) -> None:
+    Path(os.fsdecode(os.fsencode(letters / "a") + b"/torn\xff.png")).write_bytes(b"no picture")
+    assert "a/torn?.png" in dict(look(client, letters)["look"]["found"]["unreadable"]["files"])
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("", "The path of your own images is missing."), ("/no/such/place", "There is no such file or folder")],
+)
+def test_images_that_are_not_there_are_one_sentence(client: FlaskClient, path: str, sentence: str) -> None:
+    assert look(client, path)["fault"].startswith(sentence)
+
+
+def test_a_folder_that_nothing_can_be_learnt_from_is_said(client: FlaskClient, tmp_path: Path) -> None:
+    found = look(client, tmp_path)["look"]["found"]
+    assert "a folder of pictures for each class" in found["fault"]
+
+
+def test_a_run_begins_once_its_images_were_looked_through(
+    client: FlaskClient, services: Services, letters: Path
+) -> None:
+    assert services.store
+    form = {"source": "own", "path": str(letters), "batch": 4}
+    asked = start(client, services, **form)
+    assert asked[ids.LOOK]["data"] == {"asked": 1, "skip": False}
+    assert services.store.ids() == []
+    looked = {"token": look(client, letters)["look"]["token"], "skip": True}
+    fault = start(client, services, looked, **form)[ids.FAULT]["children"]
+    assert fault.startswith("The network tells the 10 classes 0, 1,")
+    assert fault.endswith("Received: 3 classes: a, b, c")
+    given = {"network": "dense", "edit": {"action": "classes", "classes": ["a", "b", "c"]}}
+    form["architecture"] = client.post("/train/layers", json=given).get_json()["draft"]
+    assert (
+        "larger than the 10 images" in start(client, services, looked, **{**form, "batch": 11})[ids.FAULT]["children"]
+    )
+    id = start(client, services, looked, **form)[ids.STARTED]["data"]
+    config = services.store.folder(id).config()
+    assert config.data.skip_unreadable
+    assert config.network.classes == ("a", "b", "c")
+    assert (
+        "press “Start training” again"
+        in start(client, services, {"token": "x", "skip": True}, **form)[ids.FAULT]["children"]
+    )
+
+
+def test_a_network_that_knows_other_classes_is_told_so(client: FlaskClient) -> None:
+    def told(classes: list[str]) -> dict[str, Any]:
+        edit = {"action": "classes", "classes": classes}
+        draft = client.post("/train/layers", json={"network": "dense", "edit": edit}).get_json()["draft"]
+        return dict(client.post("/train/images", json={"draft": draft, "source": "mnist"}).get_json()["fit"])
+
+    assert told(list("0123456789")) == {"words": "", "wrong": False, "offer": None}
+    more = told([*"0123456789", "nothing"])
+    assert (more["wrong"], more["offer"]) == (False, "Only these 10")
+    named = told(list("abcdefghij"))
+    assert (named["wrong"], named["offer"]) == (False, "Call them as the images do")
+    assert told(["a", "b"])["wrong"]
+
+
 # Following
 
 
 def test_no_runs_is_an_answer(client: FlaskClient) -> None:
-    assert ask(client) == {"runs": [], "active": False, "selected": None}
+    assert ask(client) == {"runs": [], "active": False, "at_once": 0, "selected": None}
     assert ask(client, run="20200101-000000-none", have=[], compare="x") == ask(client)
 
 
@@ -201,15 +354,56 @@ def test_a_run_that_trains_or_waits_keeps_the_page_asking(client: FlaskClient, s
     assert told["runs"][0]["can"] == ["stop"]
 
 
-def test_the_first_layer_of_every_snapshot_can_be_seen(client: FlaskClient, learnt: Callable[..., str]) -> None:
+def test_every_layer_of_every_snapshot_can_be_seen(client: FlaskClient, learnt: Callable[..., str]) -> None:
     id = learnt(model="cnn-compact")
-    last = client.get(f"/train/runs/{id}/first-layer").get_json()
+
+    def pictures(**asked: Any) -> dict[str, Any]:
+        return dict(client.get(f"/train/runs/{id}/pictures", query_string=asked).get_json())
+
+    last, early = pictures(), pictures(snapshot="epoch-000")
     assert last["snapshot"] == "epoch-002"
-    early = client.get(f"/train/runs/{id}/first-layer?snapshot=epoch-000").get_json()
     assert early["filters"] != last["filters"]
-    assert early["layer"] == BUNDLED["cnn-compact"].layers[1].name
+    assert early["layer"] == "conv1_relu"
     tiles = early["answers"]["layout"]["meta"]["tiles"]
     assert (tiles["units"], tiles["height"]) == (32, 26)
+    offered = [layer["value"] for layer in last["layers"]]
+    assert (offered[0], offered[-1], len(offered)) == ("conv1", "softmax", 12)
+    deep = pictures(layer="conv3")["answers"]["layout"]["meta"]["tiles"]
+    assert (deep["layer"], deep["units"], deep["height"]) == ("conv3", 64, 3)
+    end = pictures(layer="softmax", digit=3)
+    assert (end["digit"], end["answers"]["layout"]["xaxis"]["ticktext"]) == (3, list("0123456789"))
+    assert end["answers"]["data"] != pictures(layer="softmax", digit=4)["answers"]["data"]
+    assert pictures(layer="nowhere", digit=77)["layer"] == "conv1_relu"
+
+
+def test_a_layer_too_large_to_be_watched_says_so(
+    client: FlaskClient, learnt: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerscope.layouts.train.pictures.MOST_WORK", 100)
+    told = client.get(f"/train/runs/{learnt()}/pictures").get_json()
+    assert told["answers"] is None
+    assert told["filters"]
+    assert told["words"].startswith("This layer takes too long")
+
+
+def test_runs_of_the_page_and_of_the_command_line_are_the_same_runs(
+    client: FlaskClient, services: Services, pytorch: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert services.home
+    home = ["--home", str(services.home)]
+    start(client, services, source="digits", title="From the page")
+    given = ["--model", "dense", "--backend", "pytorch", "--images", "digits", "--epochs", "1", "--title", "By hand"]
+    assert main(["train", *home, *given]) == 0
+    assert {row["title"]: row["words"] for row in ask(client)["runs"]} == {
+        "From the page": "Waiting",
+        "By hand": "Done",
+    }
+    assert "By hand · run" in services.models.values()
+    capsys.readouterr()
+    assert main(["runs", *home]) == 0
+    listed = capsys.readouterr().out
+    assert re.search(r"From the page +dense +pytorch +queued", listed)
+    assert re.search(r"By hand +dense +pytorch +done", listed)
 
 
 # Doing
@@ -245,29 +439,95 @@ def test_a_run_is_renamed_noted_resumed_stopped_trained_further_and_deleted(
     assert str(act("delete")).startswith(f"There is no run '{id}'")
 
 
-def test_model_and_metrics_can_be_downloaded(client: FlaskClient, services: Services, learnt: Any) -> None:
-    id = learnt()
-    assert services.store
-    model = client.get(f"/train/runs/{id}/model.safetensors")
-    assert model.data == services.store.weights_path(f"run:{id}").read_bytes()
-    assert f"{id}.safetensors" in model.headers["Content-Disposition"]
-    lines = client.get(f"/train/runs/{id}/metrics.csv").text.splitlines()
+def test_metrics_can_be_downloaded(client: FlaskClient, learnt: Callable[..., str]) -> None:
+    lines = client.get(f"/train/runs/{learnt()}/metrics.csv").text.splitlines()
     assert len(lines) == 1 + STEPS + 1
     assert lines[0].startswith("step,epoch,loss,accuracy")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files are made, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("format", "ending"),
+    [("safetensors", ".safetensors"), ("keras", ".keras"), ("pt", ".pt"), ("py", "_network.py"), ("onnx", ".onnx")],
+)
+def test_a_network_is_downloaded_whole_and_nothing_is_left_behind(
+    client: FlaskClient, learnt: Callable[..., str], temporary: Path, format: str, ending: str
+) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnx")
+    id = learnt()
+    for address, name in ((f"runs/{id}", id), ("models/dense", "dense")):
+        reply = client.post(f"/train/{address}/download/{format}", json={})
+        called = f"{name.replace('-', '_')}{ending}" if format == "py" else f"{name}{ending}"
+        assert f"filename={called}" in reply.headers["Content-Disposition"].replace('"', "")
+        begins = {"safetensors": b"", "keras": b"PK", "pt": b"PK", "py": b"# Written by Layerscope", "onnx": b"\x08"}
+        assert reply.data.startswith(begins[format])
+        assert len(reply.data) > 800
+        reply.close()
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_snapshot_that_is_asked_for_is_downloaded(
+    client: FlaskClient, services: Services, learnt: Callable[..., str], tmp_path: Path
+) -> None:
+    id = learnt()
+    assert services.store
+    for snapshot in ("epoch-000", "epoch-002"):
+        reply = client.post(f"/train/runs/{id}/download/safetensors", json={"snapshot": snapshot})
+        file = tmp_path / f"{snapshot}.safetensors"
+        file.write_bytes(reply.data)
+        wanted = load_weights(services.store.weights_path(f"run:{id}@{snapshot}"), BUNDLED["dense"])
+        for name, named in load_weights(file, BUNDLED["dense"]).items():
+            for weight, array in named.items():
+                np.testing.assert_array_equal(array, wanted[name][weight])
+
+
+def test_what_cannot_be_downloaded_says_why(
+    client: FlaskClient, services: Services, learnt: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(address: str) -> str:
+        return str(client.post(f"/train/{address}", json={}).get_json()["fault"])
+
+    assert fault("runs/none/download/keras").startswith("There is no run 'none'")
+    assert fault("models/alexnet/download/keras") == "There is no network 'alexnet' to download."
+    assert client.post("/train/models/dense/download/exe", json={}).status_code == 404
+    assert "Content-Disposition" not in client.get("/train/models/dense/download/pt").headers
+    monkeypatch.setattr("layerscope.layouts.train.downloads.find_spec", lambda name: None)
+    monkeypatch.setattr("layerscope.backends.exporting.find_spec", lambda name: None)
+    assert "layerscope[onnx]" in fault(f"runs/{learnt()}/download/onnx")
+    formats = {each["value"]: each["missing"] for each in client.get("/train/formats").get_json()["formats"]}
+    assert "layerscope[onnx]" in formats["onnx"]
+    assert formats["keras"] is formats["pt"] is formats["safetensors"] is None
+
+
+def test_how_many_are_trained_at_once_is_set_on_the_page(client: FlaskClient, services: Services) -> None:
+    assert services.executor
+    assert "From 1 to" in client.post("/train/at-once", json={"runs": 0}).get_json()["fault"]
+    assert client.post("/train/at-once", json={"runs": 3}).get_json() == {"fault": None, "at_once": 3}
+    assert ask(client)["at_once"] == services.executor.at_once == 3
 
 
 @pytest.mark.parametrize("id", ["..", "%2e%2e", "..%2f..%2fetc", "a@..", "none", ".new-x", "runs%00", "RUN"])
 def test_ids_lead_nowhere_else(client: FlaskClient, learnt: Callable[..., str], id: str) -> None:
     learnt()
-    for path in ("model.safetensors", "metrics.csv"):
-        reply = client.get(f"/train/runs/{id}/{path}", follow_redirects=True)
-        assert "Content-Disposition" not in reply.headers
-        assert reply.status_code == 404 or reply.mimetype == "text/html"
+    reply = client.get(f"/train/runs/{id}/metrics.csv", follow_redirects=True)
+    assert "Content-Disposition" not in reply.headers
+    assert reply.status_code == 404 or reply.mimetype == "text/html"
+    reply = client.post(f"/train/runs/{id}/download/safetensors", json={}, follow_redirects=True)
+    assert "Content-Disposition" not in reply.headers
     assert "There is no run" in client.post("/train/runs/none/delete", json={}).get_json()["fault"]
 
 
 def test_a_snapshot_leads_nowhere_else(client: FlaskClient, learnt: Callable[..., str]) -> None:
-    reply = client.get(f"/train/runs/{learnt()}/first-layer?snapshot=../../x").get_json()
+    reply = client.get(f"/train/runs/{learnt()}/pictures?snapshot=../../x").get_json()
     assert "has no snapshot" in reply["fault"]
 
 
@@ -327,10 +587,28 @@ def test_curves_are_a_valid_figure_at_every_length(steps: int) -> None:
         assert alone.data[2].x[0] == pytest.approx(6)
 
 
+@pytest.mark.parametrize("losses", [[], [2.3], [2.29, 2.31], [2, 0.01], [3, 1e-7], [2.3, 1e21], [0, 0.5]])
+def test_the_axis_of_the_loss_can_be_read_whatever_happened(losses: list[float]) -> None:
+    empty = run(0, epochs_in_all=3)
+    given = replace(
+        empty,
+        steps=np.arange(1, len(losses) + 1),
+        losses=np.array(losses, np.float32),
+        accuracies=np.zeros(len(losses)),
+    )
+    axis = curves([given]).layout.yaxis
+    low, high = axis.range
+    assert high - low >= 0.3
+    assert all(low <= np.log10(loss) <= high for loss in losses if loss)
+    seen = [text for tick, text in zip(axis.tickvals, axis.ticktext, strict=True) if low <= np.log10(tick) <= high]
+    assert 2 <= len(seen) <= 9
+    assert [float(text) for text in axis.ticktext] == pytest.approx(list(axis.tickvals))
+
+
 def test_filters_of_a_dense_layer_lie_as_the_image_does() -> None:
     network = BUNDLED["dense"]
     weights = initial_weights(network)
-    found = first_layer(network, weights, np.zeros((28, 28, 1), np.float32))
+    found = first_layer(network, weights)
     assert found
     name = found.layer.name
     np.testing.assert_array_equal(found.filters[3].reshape(-1), weights[name]["kernel"][:, 3])

@@ -23,7 +23,7 @@ from layerscope.training.augmentation import Augmentation, augmented
 from layerscope.training.batches import ahead, epochs_of_batches
 from layerscope.training.material import Material, material
 from layerscope.training.pretraining import main, pretrain, train
-from layerscope.training.recipes import FAST, ORIGINAL, Recipe
+from layerscope.training.recipes import FAST, ORIGINAL, QUICK, Recipe
 from layerscope.training.schedules import constant, one_cycle
 from sklearn.datasets import load_digits
 
@@ -149,11 +149,12 @@ def test_the_shortest_trainings_have_rates_too(steps: int) -> None:
 
 
 def test_every_bundled_network_has_its_original_and_its_fast_recipe() -> None:
-    assert set(ORIGINAL) == set(FAST) == set(BUNDLED)
+    assert set(ORIGINAL) == set(FAST) == set(QUICK) == set(BUNDLED)
     assert ORIGINAL["cnn-compact"] == Recipe(epochs=5, batch=128, learning_rate=1e-3, validation=0.2, seed=42)
     assert ORIGINAL["dense"].optimiser.name == "rmsprop"
     assert ORIGINAL["dense-84x96"].steps_per_epoch(60_000) == 1
     assert all(recipe.augmentation and recipe.schedule == "one-cycle" for recipe in FAST.values())
+    assert all(recipe.epochs < FAST[name].epochs for name, recipe in QUICK.items())
 
 
 def test_a_recipe_says_everything_as_json() -> None:

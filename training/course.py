@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from ..backends.base import Array, Model
+from ..backends.base import Array, Model, State
 from ..backends.registry import backend as backend_named
 from ..drawing.fit import fit_images
 from ..models.architecture import Architecture
@@ -20,6 +20,7 @@ from .batches import Batch, Position, ahead, positioned_batches
 from .config import RunConfig, RunError, check, check_data
 from .folder import RunFolder, snapshot_name
 from .material import Material, training_data
+from .optimiser_state import forget_others, keep_state, state_of
 from .recorder import Recorder
 from .runs import RunStore
 
@@ -49,6 +50,7 @@ class Course:
         learnt: images to learn from.
         kept_out: images to watch the training by; there may be none.
         begin: where among the batches it goes on; None at the very beginning.
+        state: what the optimiser has gathered up to there; empty at the very beginning, and where it is not known.
         stop: whether somebody has asked to stop.
     """
 
@@ -60,6 +62,7 @@ class Course:
     learnt: Material
     kept_out: Material
     begin: Position | None
+    state: State
     stop: Callable[[], bool]
 
     @property
@@ -90,14 +93,17 @@ class Course:
                     positions[position.step] = position
                     yield batch
 
-            steps = self.model.fit(batches(), rates[done:], self.config.recipe.optimiser)
+            # A backend that tells no state need not take one.
+            given = {"state": self.state} if self.state else {}
+            steps = self.model.fit(batches(), rates[done:], self.config.recipe.optimiser, **given)
             for step, found in enumerate(steps, done + 1):
                 if not math.isfinite(found.loss):
                     raise self._not_finite(step, "loss")
                 position = positions.pop(step)
                 loss, accuracy = round(found.loss, DIGITS), round(found.accuracy, DIGITS)
                 measured.append((loss, accuracy))
-                self.recorder.add(images=self._batch_size, step=step, loss=loss, accuracy=accuracy)
+                rate = float(rates[step - 1])
+                self.recorder.add(self._batch_size, rate, step=step, loss=loss, accuracy=accuracy)
                 if step % self.steps_per_epoch == 0:
                     self._finish_epoch(step, measured, position)
                     measured = []
@@ -164,7 +170,11 @@ class Course:
             "position": position.to_json() if position else "",
         }
         name = snapshot_name(step, self.steps_per_epoch)
-        save_weights(self.folder.snapshots_folder / f"{name}.safetensors", self.network, weights, story)
+        path = self.folder.snapshots_folder / f"{name}.safetensors"
+        if position:
+            keep_state(path, self.model.optimiser_state(), self.config.recipe.optimiser)
+        save_weights(path, self.network, weights, story)
+        forget_others(path)
 
     def _not_finite(self, step: int, what: str) -> NotFiniteError:
         snapshots = self.folder.snapshots()
@@ -197,6 +207,7 @@ def prepare(folder: RunFolder, recorder: Recorder, stop: Callable[[], bool]) -> 
     recorder.flush(message=f"Starting {backend_named(config.backend).title}…")
     model = _model(folder, config, begin)
     log.info("%s images, %s in %s", f"{len(learnt.labels):,}", config.network.name, config.backend)
+    state = state_of(folder.snapshots()[-1].path, config.recipe.optimiser) if begin else {}
     return Course(
         folder=folder,
         config=config,
@@ -206,6 +217,7 @@ def prepare(folder: RunFolder, recorder: Recorder, stop: Callable[[], bool]) -> 
         learnt=learnt,
         kept_out=kept_out,
         begin=begin,
+        state=state,
         stop=stop,
     )
 

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 
 from .config import RunConfig, RunError
 from .runs import RunStore
+from .settings import keep_runs_at_once, runs_at_once
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,21 @@ class Executor(ABC):
     """
 
     store: RunStore
+
+    @property
+    @abstractmethod
+    def at_once(self) -> int:
+        """How many runs are trained at the same time.
+
+        It can be set at any time and holds from the next `advance` on; runs that train already are left alone.
+
+        Raises:
+            RunError: when set, what is given is no number of runs, or cannot be kept.
+        """
+
+    @at_once.setter
+    @abstractmethod
+    def at_once(self, number: int) -> None: ...
 
     @abstractmethod
     def advance(self) -> None:
@@ -83,17 +99,33 @@ class Executor(ABC):
 class LocalProcesses(Executor):
     """One process for each run, a set number at once; they outlive this process, and are found again by the next.
 
+    How many at once is kept in the home folder, so that it outlives this process as well.
+
     Several of these may look after one home folder: two may begin a process for the same run, and one of the two then
     finds the run taken and ends.
     """
 
-    def __init__(self, store: RunStore, at_once: int = 1, niceness: int = 10) -> None:
-        """Trains `at_once` runs at the same time, whose processes give way to others by `niceness`."""
+    def __init__(self, store: RunStore, at_once: int | None = None, niceness: int = 10) -> None:
+        """Begins processes that give way to others by `niceness`.
+
+        With `at_once`, it is this number here, whatever the home folder says and until it is set; 0 begins no run by
+        itself.
+        """
         self.store = store
-        self.at_once = at_once
         self.niceness = niceness
+        self._own = at_once
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = Lock()
+
+    @property
+    def at_once(self) -> int:
+        """How many runs are trained at the same time; as the home folder says, so that all servers agree."""
+        return runs_at_once(self.store.home) if self._own is None else self._own
+
+    @at_once.setter
+    def at_once(self, number: int) -> None:
+        keep_runs_at_once(self.store.home, number)
+        self._own = None
 
     def advance(self) -> None:
         with self._lock:
@@ -106,8 +138,9 @@ class LocalProcesses(Executor):
                 self._reap(id)
             waiting = sorted((id for id in states if states[id].state == "queued"), key=lambda id: states[id].queued)
             busy = {id for id in states if states[id].state == "training"} | set(self._processes)
+            at_once = self.at_once
             for id in waiting:
-                if len(busy) >= self.at_once:
+                if len(busy) >= at_once:
                     break
                 if id not in busy and id not in ended:
                     self._start(id)

@@ -30,12 +30,12 @@ from ..models.bundled import BUNDLED, PRETRAINED
 from ..models.weights import save_weights
 from .batches import ahead, epochs_of_batches
 from .material import Material, material
-from .recipes import FAST, ORIGINAL, Recipe
+from .recipes import FAST, ORIGINAL, QUICK, Recipe
 
 PACKAGES = ("layerscope", "numpy", "scipy", "torch", "keras", "tensorflow")
 """Whose versions are recorded, where they are installed."""
 
-RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL}
+RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL, "quick": QUICK}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""What a trainer writes while it trains: metrics at most half a second late, and how it stands."""
+"""What a trainer writes while it trains: metrics, also for TensorBoard, half a second late at most; how it stands."""
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from .events import Events, next_file
 from .folder import RunFolder, Status
 
 LATEST = 0.5
@@ -18,15 +20,18 @@ LATEST = 0.5
 class Recorder:
     """Appends to a run's metrics and keeps its status; whoever uses it holds the run's lock."""
 
-    def __init__(self, folder: RunFolder, status: Status) -> None:
+    def __init__(self, folder: RunFolder, status: Status, step: int = 0) -> None:
+        """Goes on with a run whose metrics are kept up to a step."""
         self.folder = folder
         self.status = status
         self._waiting: list[bytes] = []
         self._began: float | None = None
         self._before = status.seconds
         self._flushed, self._images = time.monotonic(), 0
-        # Not buffered: a line has been written, or an error says that it has not.
-        self._file = os.open(folder.metrics_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._epoch_began, self._images_in_epoch = self._flushed, 0
+        self._events = Events(step)
+        self._metrics_file = AppendedFile(folder.metrics_file)
+        self._events_file = AppendedFile(next_file(folder.path))
 
     def __enter__(self) -> "Recorder":
         return self
@@ -34,7 +39,8 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        self._metrics_file.close()
+        self._events_file.close()
 
     @property
     def seconds(self) -> float:
@@ -43,19 +49,31 @@ class Recorder:
 
     def start(self) -> None:
         """Counts seconds and images from now on; getting ready is not training."""
-        self._began = self._flushed = time.monotonic()
+        self._began = self._flushed = self._epoch_began = time.monotonic()
 
-    def add(self, images: int = 0, **line: Any) -> None:
-        """Takes one line of metrics, with the number of images that it stands for."""
-        self._waiting.append(orjson.dumps({**line, "seconds": self.seconds}) + b"\n")
+    def add(self, images: int = 0, learning_rate: float | None = None, **line: Any) -> None:
+        """Takes one line of metrics, with the number of images that it stands for and the rate that was learnt at."""
+        line["seconds"] = self.seconds
+        self._waiting.append(orjson.dumps(line) + b"\n")
         self._images += images
+        self._images_in_epoch += images
+        self._events.add({**line, "learning_rate": learning_rate} | self._pace(line), self.status.steps)
         if time.monotonic() - self._flushed > LATEST:
             self.flush(step=line["step"])
+
+    def _pace(self, line: Mapping[str, Any]) -> dict[str, float]:
+        """For a line about an epoch: images per second in it, looking at those kept out included."""
+        if "epoch" not in line:
+            return {}
+        pace = self._images_in_epoch / max(1e-6, time.monotonic() - self._epoch_began)
+        self._epoch_began, self._images_in_epoch = time.monotonic(), 0
+        return {"images_per_second": pace}
 
     def flush(self, **changes: Any) -> None:
         """Writes the lines that wait, and how the training stands, with the changes given."""
         content, self._waiting = b"".join(self._waiting), []
-        self._append(content)
+        self._metrics_file.append(content)
+        self._events_file.append(self._events.taken())
         now = time.monotonic()
         if now - self._flushed > LATEST:
             changes["images_per_second"] = round(self._images / (now - self._flushed), 1)
@@ -63,8 +81,24 @@ class Recorder:
         self.status = replace(self.status, **changes, seconds=self.seconds, heartbeat=time.time())
         self.folder.write_status(self.status)
 
-    def _append(self, content: bytes) -> None:
-        """Appends all of it or nothing."""
+
+class AppendedFile:
+    """A file that grows by whole pieces: a piece has been written, or an error says that nothing of it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+
+    def append(self, content: bytes) -> None:
+        """Appends all of it or nothing; the file is made for the first that is something.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        if not content:
+            return
+        if self._file is None:
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._file).st_size
         try:
             while content:
@@ -72,6 +106,11 @@ class Recorder:
         except OSError:
             os.ftruncate(self._file, size)
             raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file is not None:
+            os.close(self._file)
 
 
 class Ballast:

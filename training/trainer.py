@@ -70,8 +70,9 @@ def train(folder: RunFolder, queued: Status, asked: Event) -> int:
         folder.write_status(status)
         folder.snapshots_folder.mkdir(exist_ok=True)
         begin = begin_of(folder)
-        folder.keep_metrics_up_to(begin.step if begin else 0)
-        with Recorder(folder, status) as recorder:
+        kept = begin.step if begin else 0
+        folder.keep_metrics_up_to(kept)
+        with Recorder(folder, status, kept) as recorder:
             try:
                 course = prepare(folder, recorder, lambda: asked.is_set() or folder.stop_file.exists())
                 done = course.run()

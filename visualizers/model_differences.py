@@ -1,7 +1,6 @@
 """Two networks on one drawing: layer by layer, how far their activations lie apart."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import log10
 from typing import Any
 
@@ -9,35 +8,19 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from ..backends.base import Array, Model
-from .alignment import Pair, aligned
+from ..models.agreement import Compared, compared, first_apart
+from ..models.alignment import aligned
 from .colours import BLUE, FAINT, GREY, ORANGE, VERMILLION
 from .contract import Need, NoSettings, Subject, visualizer
 from .figures import figure, note_below
 from .words import shape_words, short
 
-AGREE = 1e-4
-"""Relative difference up to which two layers count as the same: rounding in float32, added up over a deep network."""
 LEAST = 1e-9
 """Where the logarithmic axis begins."""
 
 ROW, CLASS_ROW, GAP, TICKS, LINE = 19, 26, 26, 30, 15
 """Pixels: a layer, a class with two bars, what lies between layers and classes, ticks, and a line of words below."""
 MOST_CLASSES = 12
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One layer of the first network against its counterpart.
-
-    Attributes:
-        layer: its name in the first network.
-        difference: the largest absolute difference over the largest magnitude; None where there is nothing to compare.
-        words: what stands at its bar.
-    """
-
-    layer: str
-    difference: float | None
-    words: str
 
 
 @visualizer(title="Two models", needs={Need.IMAGE, Need.SECOND_MODEL}, wide=True)
@@ -58,35 +41,27 @@ def model_differences(subject: Subject, settings: NoSettings) -> Figure:
     if second is None or forward is None:
         raise LookupError("There is no second model, or nothing for it to look at.")
     pairs = aligned(subject.model.layers, second.layers)
-    rows = [_compared(pair, subject.activations, forward.activations) for pair in pairs]
+    rows = compared(pairs, subject.activations, forward.activations)
     left = len(second.layers) - sum(pair.second is not None for pair in pairs)
     answers = _answers(subject.model, second, subject.probabilities, forward.activations[second.layers[-1].name])
     return _figure(subject.model, second, rows, answers, _conclusion(rows, left))
 
 
-def difference(one: Array, two: Array) -> float:
-    """The largest absolute difference of two arrays of one shape, relative to the largest magnitude in either."""
-    largest = max(float(np.abs(one).max(initial=0)), float(np.abs(two).max(initial=0)))
-    return float(np.abs(one - two).max(initial=0)) / largest if largest else 0.0
-
-
-def _compared(pair: Pair, one: Mapping[str, Array], two: Mapping[str, Array]) -> Compared:
-    name = pair.first.name
-    if pair.second is None:
-        return Compared(name, None, "only here")
-    shapes = pair.first.output_shape, pair.second.output_shape
-    if shapes[0] != shapes[1]:
-        return Compared(name, None, " against ".join(map(shape_words, shapes)))
-    found = difference(one[name], two[pair.second.name])
-    return Compared(name, found, "equal" if found == 0 else short(found))
+def _words(row: Compared) -> str:
+    """What stands at a layer's bar."""
+    if row.gap is not None:
+        return "equal" if row.gap.largest == 0 else short(row.gap.largest)
+    if row.pair.second is None:
+        return "only here"
+    return " against ".join(map(shape_words, (row.pair.first.output_shape, row.pair.second.output_shape)))
 
 
 def _conclusion(rows: Sequence[Compared], left: int) -> str:
     """Which layer differs first, or that none does, in two lines; then how much could not be compared."""
-    measured = {row.layer: row.difference for row in rows if row.difference is not None}
-    apart = next((layer for layer, found in measured.items() if not found <= AGREE), None)  # NaN differs, too
+    measured = {row.name: row.gap.largest for row in rows if row.gap is not None}
+    apart = first_apart(row for row in rows if row.gap is not None)
     if apart:
-        words = f"<b>{apart}</b> is the first layer beyond 1e-4:<br>it differs by {short(measured[apart])}"
+        words = f"<b>{apart.name}</b> is the first layer beyond 1e-4:<br>it differs by {short(measured[apart.name])}"
     elif measured:
         most = max(measured, key=lambda layer: measured[layer])
         words = f"All {len(measured)} layers agree within 1e-4;<br>most apart is {most}, by {short(measured[most])}"
@@ -125,7 +100,7 @@ def _figure(first: Model, second: Model, rows: Sequence[Compared], answers: Sequ
     if classes:
         words += f"<br>{_key(first, BLUE)}<br>{_key(second, ORANGE)}"
     below = TICKS + LINE * (words.count("<br>") + 1)
-    axes = {"xaxis": _difference_axis(words), "yaxis": _rows([row.layer for row in rows], (0, tall[0] / sum(tall)))}
+    axes = {"xaxis": _difference_axis(words), "yaxis": _rows([row.name for row in rows], (0, tall[0] / sum(tall)))}
     if classes:
         names = [first.classes[index] for _, index in answers[0]["customdata"]]
         axes["xaxis2"] = {**HIDDEN, "range": [0, 1.35], "anchor": "y2"}
@@ -151,23 +126,23 @@ def _key(model: Model, colour: str) -> str:
 
 
 def _bars(rows: Sequence[Compared]) -> dict[str, Any]:
-    ends = np.array([LEAST if row.difference is None else max(row.difference, LEAST) for row in rows])
+    ends = np.array([LEAST if row.gap is None else max(row.gap.largest, LEAST) for row in rows])
     return {
         "type": "bar",
         "orientation": "h",
         "x": np.nan_to_num(ends, nan=1.0, posinf=1.0),
         "y": np.arange(len(rows), dtype="i2"),
-        "text": [row.words for row in rows],
+        "text": [_words(row) for row in rows],
         "textposition": "outside",
         "cliponaxis": False,
-        "customdata": [[row.layer] for row in rows],
-        "marker": {"color": [_colour(row.difference) for row in rows]},
+        "customdata": [[row.name] for row in rows],
+        "marker": {"color": [_colour(row) for row in rows]},
         "hoverinfo": "none",
     }
 
 
-def _colour(found: float | None) -> str:
-    return GREY if found is None else BLUE if found <= AGREE else VERMILLION
+def _colour(row: Compared) -> str:
+    return GREY if row.gap is None else BLUE if row.agrees() else VERMILLION
 
 
 def _difference_axis(words: str) -> dict[str, Any]:

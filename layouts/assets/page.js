@@ -177,6 +177,7 @@
       popover.hidden = false;
     } else if (button || !event.target.closest || !event.target.closest(".popover, [role=option], [role=listbox]")) fold();
   });
+  clientside.offerTraining = function (text) { return !/There is no (model|run) |unknown (second )?model|unknown training run/.test(text || ""); };
   clientside.unfold = function () { document.getElementById("popover").style.visibility = "visible"; };
   window.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && fold()) event.stopImmediatePropagation();

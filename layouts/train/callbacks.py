@@ -8,13 +8,16 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from ...models.bundled import BUNDLED
-from ...training.config import RunError
+from ...training.config import RunError, check
 from ..frame import add_page
 from ..services import Services
 from . import ids
-from .form import FRESH, RECIPES, begins, config_of, filled, preset_of, presets
+from .classes import check_images
+from .form import FRESH, OWN, begins, config_of, values_of
+from .images import Looks
 from .layers import edited, words_of
 from .page import train_page
+from .presets import RECIPES, filled, preset_of, presets
 from .routes import register_train_routes
 
 log = logging.getLogger(__name__)
@@ -25,9 +28,10 @@ PREFIX = "/train"
 def add_train_page(main: Dash, services: Services) -> Dash:
     """Adds the training page to the server of the main page, at `/train/`, in the same look."""
     app = add_page(main, "train", partial(train_page, services), Path(__file__).parent / "assets")
-    register_train_routes(app.server, services, PREFIX)
+    looks = Looks()
+    register_train_routes(app.server, services, looks, PREFIX)
     if services.executor:
-        _register_form(app, services)
+        _register_form(app, services, looks)
     _register_browser(app)
     return app
 
@@ -37,24 +41,37 @@ def _value(kind: Any, name: str) -> Any:
     return kind(ids.field(name), ids.value_of(name))
 
 
-def _register_form(app: Dash, services: Services) -> None:
+def _register_form(app: Dash, services: Services, looks: Looks) -> None:
     executor = services.executor
     assert executor
 
     @app.callback(
         Output(ids.STARTED, "data"),
         Output(ids.FAULT, "children"),
+        Output(ids.LOOK, "data"),
         Input(ids.START, "n_clicks"),
+        Input(ids.LOOKED, "data"),
         *[_value(State, name) for name in ids.FIELDS],
         prevent_initial_call=True,
     )
-    def started(_clicks: int | None, *values: Any) -> Any:
-        """Starts the run that the form asks for, or says why there is none."""
+    def started(clicks: int | None, looked: dict[str, Any] | None, *values: Any) -> Any:
+        """Starts the run that the form asks for, or says why not; the user's own images are looked through before."""
+        given = dict(zip(ids.FIELDS, values, strict=True))
+        looked = looked if ctx.triggered_id == ids.LOOKED else None
         try:
-            return executor.submit(config_of(dict(zip(ids.FIELDS, values, strict=True)), services)), ""
+            config = config_of({**given, "skip": looked["skip"]} if looked else given, services)
+            check(config)
+            own = given.get("source") == OWN
+            if own and not looked:
+                return no_update, "", {"asked": clicks, "skip": bool(given.get("skip"))}
+            look = looks.of(str(looked["token"])) if own and looked else None
+            if own and not (look and look.found and str(look.path) == config.data.source):
+                raise RunError("The images have not been looked through; press “Start training” again.")
+            check_images(config, look.found if look else None)
+            return executor.submit(config), "", no_update
         except RunError as error:
             log.warning("Not started: %s", error)
-            return no_update, str(error)
+            return no_update, str(error), no_update
 
     @app.callback(
         Output(ids.field("begin"), "data"),
@@ -71,6 +88,21 @@ def _register_form(app: Dash, services: Services) -> None:
         options = begins(network, own.name if own else "", services.store)
         known = chosen in [option["value"] for option in options]
         return options, chosen if known else FRESH, f"Edited: {words_of(own)}" if own else words_of(BUNDLED[network])
+
+    @app.callback(
+        *[_value(partial(Output, allow_duplicate=True), name) for name in ids.FIELDS],
+        Output(ids.FILLED, "data", allow_duplicate=True),
+        Output(ids.FAULT, "children", allow_duplicate=True),
+        Input(ids.AGAIN, "data"),
+        prevent_initial_call=True,
+    )
+    def again(asked: dict[str, Any]) -> Any:
+        """Fills the form with what an earlier run was made with."""
+        try:
+            values = values_of(executor.store.folder(str(asked["run"])).config())
+        except RunError as error:
+            return *[no_update] * (len(ids.FIELDS) + 1), str(error)
+        return *[values[name] for name in ids.FIELDS], presets(values["network"]), ""
 
     @app.callback(
         *[_value(Output, name) for name in ids.RECIPE_FIELDS],
@@ -105,9 +137,19 @@ def _register_browser(app: Dash) -> None:
         "trainForget",
         _value(partial(Output, allow_duplicate=True), "architecture"),
         _value(Input, "network"),
+        _value(State, "architecture"),
         prevent_initial_call=True,
     )
     clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
+    clientside("trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
+    clientside(
+        "trainImages",
+        _value(Input, "network"),
+        _value(Input, "architecture"),
+        _value(Input, "source"),
+        _value(Input, "path"),
+    )
+    clientside("trainLook", Input(ids.LOOK, "data"), prevent_initial_call=True)
     clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
     clientside(
         "trainPreset",

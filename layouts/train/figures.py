@@ -1,10 +1,12 @@
 """The training page's figures: curves of runs, and what their first layer looks like."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from ...models.first_layer import FirstLayer
@@ -17,7 +19,12 @@ from .rows import thinned
 Trace = dict[str, Any]
 
 MOST_POINTS = 500
+LEAST_DECADES = 0.3
+MOST_POWERS = 7
+"""Powers of ten that have a tick each."""
 MOST_TILES = 64
+MOST_LABELS = 26
+"""Bars that can be told apart by names below them."""
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, "#56B4E9", "#999999", "#882255")
 """One for each run, after Okabe and Ito; they repeat after the eighth."""
 
@@ -30,6 +37,7 @@ def curves(runs: Sequence[Run]) -> Figure:
     """
     traces = [trace for number, run in enumerate(runs) for trace in _traces(run, number, len(runs) > 1)]
     empty = not any(len(run.losses) for run in runs)
+    words = "epoch · faint: each step, solid: each epoch, dashed: validation" if len(runs) > 1 else "epoch"
     longest = max((run.epochs_in_all for run in runs), default=1)
     return figure(
         traces,
@@ -39,14 +47,13 @@ def curves(runs: Sequence[Run]) -> Figure:
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "font": {"size": 11}},
         hovermode="closest",
-        xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below("epoch"), "minallowed": 0},
+        xaxis={**_axis(), "range": [0, longest], "anchor": "y2", "title": note_below(words), "minallowed": 0},
         yaxis={
             **_axis(),
             "domain": [0.55, 1],
             "type": "log",
             "title": _title("loss (nats)"),
-            **_loss_ticks(runs),
-            **({"range": [-1, 0.5]} if empty else {}),
+            **_loss_axis(traces),
         },
         yaxis2={
             **_axis(),
@@ -54,19 +61,36 @@ def curves(runs: Sequence[Run]) -> Figure:
             "anchor": "x",
             "title": _title("accuracy"),
             "tickformat": ".3~%",
-            "autorangeoptions": {"clipmax": 1.002},
+            "autorangeoptions": {"clipmin": -0.002, "clipmax": 1.002},
             "nticks": 6,
             **({"range": [0, 1]} if empty else {}),
         },
     )
 
 
-def _loss_ticks(runs: Sequence[Run]) -> dict[str, Any]:
-    """Plotly's own ticks of a logarithmic axis leave the zeros out: 5 for 0.5."""
-    losses = np.concatenate([run.losses[run.losses > 0] for run in runs] or [np.ones(1, np.float32)])
-    wide = len(losses) > 0 and losses.max() > 200 * losses.min()
-    ticks = [digit * 10.0**power for power in range(-7, 4) for digit in ((1,) if wide else (1, 2, 5))]
-    return {"tickvals": ticks, "ticktext": [f"{tick:.7f}".rstrip("0").rstrip(".") for tick in ticks]}
+def _loss_axis(traces: Sequence[Trace]) -> dict[str, Any]:
+    """Range and ticks of the logarithmic axis; Plotly's own ticks leave the zeros out: 5 for 0.5.
+
+    It shows at least a factor of two, so that a training that has just begun does not look like a mountain range.
+    """
+    losses = np.concatenate([np.empty(0), *(trace["y"] for trace in traces if trace["yaxis"] == "y")])
+    losses = np.log10(losses[np.isfinite(losses) & (losses > 0)])
+    low, high = (float(losses.min()), float(losses.max())) if len(losses) else (-1.0, 0.5)
+    wider = max(0.0, LEAST_DECADES - (high - low)) / 2
+    low, high = low - wider, high + wider
+    decades = high - low
+    digits = (1.0,) if decades > 2.3 else (1.0, 2.0, 5.0) if decades > 0.7 else (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
+    step = 1 + int(decades / MOST_POWERS)
+    powers = range(math.floor(low) - 1, math.ceil(high) + 2, step)
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    margin = 0.05 * decades
+    words = [_loss_words(tick) for tick in ticks]
+    return {"range": [low - margin, high + margin], "tickvals": ticks, "ticktext": words}
+
+
+def _loss_words(loss: float) -> str:
+    """`0.25`, `20`, `1e6`."""
+    return f"1e{round(math.log10(loss))}" if loss >= 1e5 else f"{loss:.10f}".rstrip("0").rstrip(".")
 
 
 def _axis() -> dict[str, Any]:
@@ -94,7 +118,7 @@ def _traces(run: Run, number: int, several: bool) -> list[Trace]:
             {"width": 2, "color": colour},
         ),
         *_pair(
-            "images kept out",
+            "validation",
             ends,
             np.array([_or_nan(epoch.validation_loss) for epoch in run.epochs], np.float32),
             np.array([_or_nan(epoch.validation_accuracy) for epoch in run.epochs], np.float32),
@@ -133,7 +157,7 @@ def _pair(
     """The same line of both curves, with the kind it is of."""
     common = {
         "type": "scatter",
-        "mode": "lines+markers" if markers else "lines",
+        "mode": "lines+markers" if markers or len(x) < 2 else "lines",  # a line needs two points
         "x": x,
         "line": dict(line),
         "opacity": opacity,
@@ -151,10 +175,16 @@ def filters(first: FirstLayer) -> Figure:
     return mosaic(shown, layer=first.layer.name, quantity="weight", note=part(len(shown), len(first.filters)))
 
 
-def answers(first: FirstLayer) -> Figure:
-    """What the first layer answers to one image: maps of a convolution, bars of a dense layer."""
-    if first.answers.ndim == 1:
-        return bars(first.answers, layer=first.layer.name)
-    maps = first.answers.transpose(2, 0, 1)
+def answers(layer: str, found: NDArray[np.float32], labels: Sequence[str] | None = None) -> Figure:
+    """What a layer answers to one image: maps of a spatial layer, bars of a flat one.
+
+    Args:
+        layer: its name.
+        found: `(height, width, channels)` or `(units,)`.
+        labels: names of the units, where they are the classes.
+    """
+    if found.ndim == 1:
+        return bars(found, layer=layer, labels=labels if labels and len(labels) <= MOST_LABELS else None)
+    maps = found.transpose(2, 0, 1)
     shown = np.ascontiguousarray(maps[:MOST_TILES])
-    return mosaic(shown, layer=first.layer.name, note=part(len(shown), len(maps)))
+    return mosaic(shown, layer=layer, note=part(len(shown), len(maps)))

@@ -8,21 +8,21 @@ from ...backends.base import Optimiser
 from ...datasets.mnist import find_mnist
 from ...datasets.pendigits import find_pendigits
 from ...models.bundled import BUNDLED
+from ...models.drafts import data_of, draft_of
+from ...models.weights import WeightsError, read_architecture
 from ...training.augmentation import Augmentation
 from ...training.config import DataChoice, RunConfig, RunError
-from ...training.recipes import FAST, ORIGINAL, Recipe
+from ...training.recipes import FAST, Recipe
 from ...training.runs import SOURCE, RunStore
 from ..services import Services
-from .layers import edited
+from .layers import EDITED, edited
+from .presets import Values, filled, number_in, percent
 
-Values = Mapping[str, Any]
 Option = dict[str, Any]
 
-RECIPES: Mapping[str, Mapping[str, Recipe]] = {"fast": FAST, "original": ORIGINAL}
-VALIDATION = 0.1
-"""Kept out where a recipe keeps nothing out, so that there is a curve of it to watch."""
 FRESH = "fresh"
 OWN = "own"
+FILE = "file"
 
 SCHEDULES: Mapping[str, str] = {"one-cycle": "One cycle", "constant": "Constant"}
 OPTIMISERS: Mapping[str, str] = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}
@@ -45,7 +45,7 @@ def sources(data: Path | None) -> list[Option]:
 
 
 def begins(network: str, own: str, store: RunStore | None) -> list[Option]:
-    """What a training can begin from: chance, the network's bundled weights, and what earlier runs of it have learnt.
+    """What a training can begin from: chance, its bundled weights, what earlier runs of it have learnt, and a file.
 
     Args:
         network: the bundled network that is trained, or that the edited one is made of.
@@ -58,7 +58,8 @@ def begins(network: str, own: str, store: RunStore | None) -> list[Option]:
         for id, title in (store.learnt().items() if store else ())
         if _trains(store, id) in (network, own)
     ]
-    return [{"value": FRESH, "label": "Fresh weights"}, *bundled, *earlier]
+    file = {"value": FILE, "label": "A weights file…"}
+    return [{"value": FRESH, "label": "Fresh weights"}, *bundled, *earlier, file]
 
 
 def _trains(store: RunStore | None, id: str) -> str | None:
@@ -69,45 +70,13 @@ def _trains(store: RunStore | None, id: str) -> str | None:
         return None
 
 
-def filled(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's fields of the form, by their names."""
-    optimiser = recipe.optimiser
-    return {
-        "validation": _percent(recipe.validation or VALIDATION),
-        "epochs": recipe.epochs,
-        "batch": recipe.batch or "",
-        "optimiser": optimiser.name,
-        "rate": recipe.learning_rate,
-        "schedule": recipe.schedule,
-        "augmentation": recipe.augmentation is not None,
-        "weight-decay": optimiser.weight_decay,
-        "momentum": optimiser.momentum,
-        "label-smoothing": optimiser.label_smoothing,
-    }
-
-
-def presets(network: str) -> dict[str, Any]:
-    """A network's recipes as fields of the form, for the page to see whether one of them is filled in."""
-    return {"network": network, "recipes": {name: filled(known[network]) for name, known in RECIPES.items()}}
-
-
-def preset_of(network: str, values: Values) -> str:
-    """Which of a network's recipes the fields hold; empty when they hold another one."""
-    found = (name for name, recipes in RECIPES.items() if network in recipes and _is(filled(recipes[network]), values))
-    return next(found, "")
-
-
-def _is(wanted: Values, values: Values) -> bool:
-    return all(values.get(name) == value or (not value and not values.get(name)) for name, value in wanted.items())
-
-
 def config_of(values: Values, services: Services) -> RunConfig:
     """The run that a filled form asks for; whether it can be trained is checked where it is made.
 
     Raises:
         RunError: a field is empty or holds no such value; the message names it.
     """
-    begin, own = values.get("begin") or FRESH, edited(values.get("architecture"))
+    own = edited(values.get("architecture"))
     return RunConfig(
         model=own.name if own else str(values.get("network") or ""),
         architecture=own,
@@ -119,21 +88,50 @@ def config_of(values: Values, services: Services) -> RunConfig:
             share=_number(values, "share", "The share of the data") / 100,
             skip_unreadable=bool(values.get("skip")),
         ),
-        start="" if begin == FRESH else str(begin),
+        start=_start(values),
         title=str(values.get("title") or "").strip()[:200],
     )
+
+
+def _start(values: Values) -> str:
+    """Where the weights come from that a run begins with; empty for fresh ones."""
+    begin = str(values.get("begin") or FRESH)
+    if begin != FILE:
+        return "" if begin == FRESH else begin
+    path = _path(values, "weights", "The weights file")
+    try:
+        read_architecture(Path(path))
+    except WeightsError as error:
+        raise RunError(f"A training can begin with a .safetensors file of Layerscope only. {error}") from error
+    return path
 
 
 def _source(values: Values) -> str:
     """What the images are called where they are known, or the path of the user's own."""
     source = str(values.get("source") or "")
-    if source != OWN:
-        return source
-    given = str(values.get("path") or "").strip().strip("\"'")
+    return own_path(values) if source == OWN else source
+
+
+def own_path(values: Values) -> str:
+    """The path of the user's own images.
+
+    Raises:
+        RunError: it is missing, or there is nothing there.
+    """
+    return _path(values, "path", "The path of your own images")
+
+
+def _path(values: Values, name: str, words: str) -> str:
+    """A path on the computer that serves the page."""
+    given = str(values.get(name) or "").strip().strip("\"'")
     if not given:
-        raise RunError("The path of your own images is missing.")
-    path = Path(given).expanduser().absolute()
-    if not path.exists():
+        raise RunError(f"{words} is missing.")
+    try:
+        path = Path(given).expanduser().absolute()
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError):  # a name no system takes, a user whom nobody knows
+        there = False
+    if not there:
         raise RunError(f"There is no such file or folder on the computer that serves this page. Received: {given}")
     return str(path)
 
@@ -160,6 +158,8 @@ def _recipe(values: Values) -> Recipe:
 def _number(values: Values, name: str, words: str) -> float:
     value = values.get(name)
     try:
+        if isinstance(value, str):
+            return number_in(value)
         if not isinstance(value, bool) and value is not None:
             return float(value)
     except (ValueError, TypeError):
@@ -174,8 +174,28 @@ def _whole(values: Values, name: str, words: str) -> int:
     return int(number)
 
 
-def _percent(share: float) -> float:
-    return round(100 * share, 6)
+def values_of(config: RunConfig) -> dict[str, Any]:
+    """The filled form that asks for a run like this one."""
+    network = config.network
+    base = network.name.removesuffix(EDITED)
+    base = base if base in BUNDLED else next(iter(BUNDLED))
+    data, known = config.data, config.data.source in SOURCES
+    file = bool(config.start) and config.start not in BUNDLED and not config.start.startswith(SOURCE)
+    return {
+        "network": base,
+        "architecture": {**data_of(draft_of(network)), "network": base} if config.architecture else None,
+        "backend": config.backend,
+        "begin": FILE if file else config.start or FRESH,
+        "weights": config.start if file else "",
+        "source": data.source if known else OWN,
+        "path": "" if known else data.source,
+        "skip": data.skip_unreadable,
+        "share": percent(data.share),
+        **filled(config.recipe),
+        "validation": percent(config.recipe.validation),
+        "seed": config.recipe.seed,
+        "title": config.title,
+    }
 
 
 def with_epochs(text: Any) -> int:
@@ -196,6 +216,7 @@ def defaults(services: Services) -> dict[str, Any]:
         "architecture": None,
         "backend": services.default_backend,
         "begin": FRESH,
+        "weights": "",
         "source": source,
         "path": "",
         "skip": False,

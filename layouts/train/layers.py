@@ -3,17 +3,19 @@
 The page sends the draft it has with one edit, and gets the draft after it and what is known of each layer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...models.architecture import Architecture, ArchitectureError
 from ...models.bundled import BUNDLED
 from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
-from ...models.editing import ADDABLE, added, changed, duplicated, moved, removed
+from ...models.editing import ADDABLE, added, changed, duplicated, moved, removed, with_classes
 from ...models.fields import FIELDS, Field
 from ...training.config import RunError
 from ...visualizers.words import KINDS, shape_words
+from .classes import fit
+from .classes import words_of as words_of_classes
 
 Sent = Mapping[str, Any]
 EDITED = "-edited"
@@ -24,6 +26,7 @@ EDITS: Mapping[str, Callable[[Draft, Sent], Draft]] = {
     "duplicate": lambda draft, sent: duplicated(draft, int(sent["place"])),
     "remove": lambda draft, sent: removed(draft, int(sent["place"])),
     "move": lambda draft, sent: moved(draft, int(sent["place"]), int(sent["to"])),
+    "classes": lambda draft, sent: with_classes(draft, [str(name) for name in sent["classes"]]),
 }
 
 
@@ -31,28 +34,44 @@ def layers_of(sent: Sent) -> dict[str, Any]:
     """A draft after an edit, and what is known of it.
 
     Args:
-        sent: `network`, a bundled one to begin with, or `draft` with an `edit`: its `action`, one of `EDITS`, and what
-            that needs.
+        sent: `network`, a bundled one to begin with, or `draft`; an `edit`: its `action`, one of `EDITS`, and what
+            that needs; and `classes` of the images that are chosen, where they are known.
 
     Returns:
-        `draft`, `rows`, `kinds` that can be added, `words` about the whole, and `fault`: the first error, or None.
+        `draft`, `rows`, `kinds` that can be added, `words` about the whole and about its `classes`, `offers` of edits
+        that would mend it (`label` and `edit`), and `fault`: the first error, or None.
 
     Raises:
         RunError: there is no such network, draft or edit.
     """
-    if "draft" not in sent:
-        return _told(_begun(sent.get("network")))
     try:
-        draft, edit = draft_from(sent["draft"]), sent.get("edit") or {}
-        return _told(EDITS[edit["action"]](draft, edit) if edit else draft)
+        draft, edit = draft_in(sent), sent.get("edit") or {}
+        told = _told(EDITS[edit["action"]](draft, edit) if edit else draft, sent.get("classes") or ())
+        return {**told, "draft": {**told["draft"], "network": _base(sent)}}
     except ArchitectureError as error:
         raise RunError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"This edit of a network cannot be made: {error!r}") from error
 
 
+def _base(sent: Sent) -> str:
+    """The bundled network that the form names beside the draft: the draft is let go when another one is chosen."""
+    draft = sent.get("draft")
+    return str((draft.get("network") if isinstance(draft, dict) else "") or sent.get("network") or "")
+
+
+def draft_in(sent: Sent) -> Draft:
+    """The draft that was sent, or the one that begins from the bundled network that was named.
+
+    Raises:
+        RunError: there is no such network.
+        ArchitectureError: it is no draft.
+    """
+    return draft_from(sent["draft"]) if sent.get("draft") is not None else _begun(sent.get("network"))
+
+
 def edited(data: Any) -> Architecture | None:
-    """The network that the form's draft describes; None where its layers are those of the bundled network.
+    """The network that the form's draft describes; None where it is the bundled network as it was.
 
     Raises:
         RunError: the draft is impossible.
@@ -62,13 +81,15 @@ def edited(data: Any) -> Architecture | None:
     except ArchitectureError as error:
         raise RunError(str(error)) from error
     bundled = BUNDLED.get(own.name.removesuffix(EDITED)) if own else None
-    return None if own and bundled and own.layers == bundled.layers else own
+    same = own and bundled and (own.layers, own.classes) == (bundled.layers, bundled.classes)
+    return None if same else own
 
 
 def words_of(network: Architecture) -> str:
     """How large a network is."""
     size = "×".join(map(str, network.input_shape[:2]))
-    return f"{len(network.layers)} layers, {network.parameters:,} parameters, {size} pixels"
+    count = f"{len(network.layers)} layers, {network.parameters:,} parameters, {size} pixels"
+    return f"{count}, {len(network.classes)} classes"
 
 
 def _begun(network: Any) -> Draft:
@@ -78,7 +99,7 @@ def _begun(network: Any) -> Draft:
     return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
 
 
-def _told(draft: Draft) -> dict[str, Any]:
+def _told(draft: Draft, classes: Sequence[str]) -> dict[str, Any]:
     known = described(draft)
     fault = next((each.error for each in known if each.error), None)
     parameters = sum(each.parameters or 0 for each in known)
@@ -87,8 +108,23 @@ def _told(draft: Draft) -> dict[str, Any]:
         "rows": [_row(row, each) for row, each in zip(draft.rows, known, strict=True)],
         "kinds": [{"value": kind, "label": KINDS.get(kind, kind)} for kind in ADDABLE],
         "words": f"{len(draft.rows)} layers, " + ("impossible as they are" if fault else f"{parameters:,} parameters"),
+        "classes": f"It tells {words_of_classes(draft.classes)} apart.",
+        "offers": list(_offers(draft, known[-1], tuple(map(str, classes)))),
         "fault": fault,
     }
+
+
+def _offers(draft: Draft, end: Described, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Edits that give the network's end the classes it should have."""
+    told = fit(draft.classes, classes) if classes else {"offer": None}
+    if told["offer"]:
+        yield {"words": told["words"], "label": told["offer"], "edit": {"action": "classes", "classes": classes}}
+    units = end.output_shape[-1] if end.output_shape else None
+    count = len(draft.classes)
+    if units not in (None, count) and any(row.kind == "dense" for row in draft.rows):
+        words = f"The end gives {units} values for {count} classes."
+        edit = {"action": "classes", "classes": draft.classes}
+        yield {"words": words, "label": f"Make it {count}", "edit": edit}
 
 
 def _row(row: Row, known: Described) -> dict[str, Any]:

@@ -3,24 +3,20 @@
 It is an app of its own on the same server, so that the page one draws on gets not one component more.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from ...models.bundled import BUNDLED
 from ...visualizers.colours import CLEAR
 from ..frame import THEME, header, tool_button
-from ..page import backend_option
 from ..services import Services
 from . import ids
-from .form import OPTIMISERS, RECIPES, SCHEDULES, begins, defaults, presets, sources
+from .fields import form
+from .form import defaults
+from .presets import presets
 
 NO_HOME = "Nothing can be trained here: this server was started without a folder to keep runs in."
-
-ORDER = ("label", "input", "description", "error")
-"""Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
 
 
 def train_page(services: Services) -> Any:
@@ -29,13 +25,16 @@ def train_page(services: Services) -> Any:
         [
             dcc.Store(id=ids.STARTED),
             dcc.Store(id=ids.LEARNT),
+            dcc.Store(id=ids.AGAIN),
+            dcc.Store(id=ids.LOOK),
+            dcc.Store(id=ids.LOOKED),
             dcc.Store(id=ids.field("architecture")),
             dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
             html.Button("Skip to the runs", className="skip-link", id="skip-link"),
             header("train", tools=(tool_button("scheme", "Switch between light and dark", ids.SCHEME),)),
             html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
             html.Main(
-                [_form(services), _runs(), _details()]
+                [form(services), _runs(), _details()]
                 if services.executor
                 else html.P(NO_HOME, className="card empty-state"),
                 className="train-page",
@@ -48,171 +47,20 @@ def train_page(services: Services) -> Any:
     )
 
 
-def _form(services: Services) -> Any:
-    values = defaults(services)
-    return html.Section(
-        [
-            html.H2("Start a training"),
-            _group("What", _what(services, values, begins(values["network"], "", services.store))),
-            _group("From which images", _data(services, values)),
-            _group("How", _how(values)),
-            html.Details(
-                [html.Summary("More"), html.Div(_more(values), className="fields")],
-                className="more-fields",
-            ),
-            html.Div(id=ids.FAULT, className="form-fault", role="alert"),
-            html.Button("Start training", id=ids.START, className="primary-button"),
-        ],
-        className="card train-form",
-        **{"aria-label": "Start a training"},
-    )
-
-
-def _group(title: str, fields: Sequence[Any]) -> Any:
-    return html.Fieldset([html.Legend(title), html.Div(fields, className="fields")])
-
-
-def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any]) -> list[Any]:
-    networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
-    return [
-        _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
-        html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button wide"),
-        html.Div(
-            [
-                html.Div("Backend", className="field-label", id="backend-label"),
-                dmc.SegmentedControl(
-                    id=ids.field("backend"),
-                    data=[backend_option(backend) for backend in services.backends],
-                    value=values["backend"],
-                    size="xs",
-                    fullWidth=True,
-                    **{"aria-labelledby": "backend-label"},
-                ),
-                *[html.Div(entry.missing, className="field-help") for entry in services.backends if entry.missing],
-            ],
-            className="wide",
-        ),
-        _select("begin", "Begin with", values, beginnings, "Trained weights are fine-tuned.", wide=True),
-        dmc.TextInput(
-            id=ids.field("title"),
-            label="Title",
-            placeholder="the network's",
-            description="What the run is called in the list.",
-            size="xs",
-            inputWrapperOrder=ORDER,
-            className="wide",
-        ),
-    ]
-
-
-def _data(services: Services, values: dict[str, Any]) -> list[Any]:
-    return [
-        _select("source", "Images", values, sources(services.data), wide=True),
-        html.Div(
-            [
-                dmc.TextInput(
-                    id=ids.field("path"),
-                    label="Path",
-                    value=values["path"],
-                    placeholder="/home/me/letters",
-                    description="On the computer that serves this page: a folder with a folder of pictures for each "
-                    "class, a .npz file of arrays, or a .json file of pixels and labels.",
-                    size="xs",
-                    inputWrapperOrder=ORDER,
-                ),
-                dmc.Switch(
-                    id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"
-                ),
-            ],
-            id=ids.OWN_DATA,
-            className="wide own-data",
-            hidden=True,
-        ),
-        _number("share", "Share of them", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
-        _number("validation", "Kept out", values, "Never learnt from; watched.", min=0, max=99, suffix=" %"),
-    ]
-
-
-def _how(values: dict[str, Any]) -> list[Any]:
-    presets = [
-        html.Button(f"{name.capitalize()} recipe", id=_preset(name), className="text-button preset") for name in RECIPES
-    ]
-    return [
-        html.Div(presets, className="presets wide", role="group", id=ids.PRESETS, **{"aria-label": "Recipes"}),
-        _number("epochs", "Epochs", values, "How often each image is seen.", min=1, allowDecimal=False),
-        _number("batch", "Batch size", values, "Images a step; empty: all.", min=1, allowDecimal=False),
-        _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
-        _number("rate", "Learning rate", values, "How far; the peak of a cycle.", min=0, step=0.001, decimalScale=8),
-        _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
-        html.Div(
-            dmc.Switch(
-                id=ids.field("augmentation"),
-                checked=values["augmentation"],
-                label="Augment",
-                description="Shift, turn and bend images at random.",
-                size="xs",
-            ),
-            className="switch-field",
-        ),
-    ]
-
-
-def _more(values: dict[str, Any]) -> list[Any]:
-    return [
-        _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
-        _number("weight-decay", "Weight decay", values, "Pulls weights to zero.", min=0, step=0.01),
-        _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
-        _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
-    ]
-
-
-def _select(
-    name: str,
-    label: str,
-    values: dict[str, Any],
-    options: Sequence[Any],
-    description: Any = None,
-    wide: bool = False,
-) -> Any:
-    return dmc.Select(
-        id=ids.field(name),
-        label=label,
-        data=list(options),
-        value=values[name],
-        description=description,
-        allowDeselect=False,
-        size="xs",
-        inputWrapperOrder=ORDER,
-        className="wide" if wide else None,
-    )
-
-
-def _number(name: str, label: str, values: dict[str, Any], description: str, **options: Any) -> Any:
-    # What is out of bounds stays as it was typed, and is refused in words.
-    return dmc.NumberInput(
-        id=ids.field(name),
-        label=label,
-        value=values[name],
-        description=description,
-        size="xs",
-        inputWrapperOrder=ORDER,
-        clampBehavior="none",
-        **options,
-    )
-
-
-def _options(titles: Any) -> list[dict[str, str]]:
-    return [{"value": name, "label": title} for name, title in titles.items()]
-
-
-def _preset(name: str) -> dict[str, str]:
-    return {"type": ids.PRESET, "recipe": name}
-
-
 def _runs() -> Any:
     return html.Section(
         [
-            html.Div([html.H2("Runs"), html.Span(className="run-count note")], className="section-header"),
+            html.Div(
+                [
+                    html.H2("Runs"),
+                    html.Span(className="run-count note"),
+                    html.Label(
+                        className="at-once note",
+                        title="How many runs are trained at the same time; the others wait for their turn.",
+                    ),
+                ],
+                className="section-header",
+            ),
             html.P(
                 "No runs yet. Press “Start training”, and watch the first filters form within seconds.",
                 className="empty-state",
@@ -238,24 +86,32 @@ def _details() -> Any:
                     html.Div(
                         [
                             html.Div(
-                                [html.H3("First layer"), html.Span(className="snapshot-words note", role="status")],
+                                [
+                                    html.H3("What it learns to see"),
+                                    html.Span(className="snapshot-words note", role="status"),
+                                ],
                                 className="section-header",
                             ),
                             html.Div(className="snapshot-slider"),
                             html.Div(
                                 [
-                                    html.Figure([html.Figcaption("Its filters"), _graph(ids.FILTERS, "picture")]),
+                                    html.Figure(
+                                        [html.Figcaption("Filters of the first layer"), _graph(ids.FILTERS, "picture")],
+                                        className="filters",
+                                    ),
                                     html.Figure(
                                         [
-                                            html.Figcaption("What they answer to a test digit"),
+                                            html.Figcaption(className="answer-pickers"),
+                                            html.P(className="answer-words note"),
                                             _graph(ids.ANSWERS, "picture"),
-                                        ]
+                                        ],
+                                        className="answers",
                                     ),
                                 ],
                                 className="pictures",
                             ),
                         ],
-                        className="first-layer",
+                        className="snapshot-pictures",
                     ),
                 ],
                 className="run-details",

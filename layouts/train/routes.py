@@ -10,28 +10,25 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, abort, request, send_file
 
+from ...backends.base import BackendError
 from ...datasets.base import DatasetError
-from ...datasets.samples import choose
-from ...drawing.fit import fit_images
-from ...models.first_layer import FirstLayer, first_layer
-from ...models.weights import WeightsError, load_weights
+from ...models.architecture import ArchitectureError
+from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
-from ..panels import digest
 from ..services import Services
-from .figures import answers, curves, filters
+from .downloads import FORMATS, network_file, offered, written
 from .form import with_epochs
+from .images import Looks, images_of
 from .layers import layers_of
-from .rows import Row, Rows
+from .pictures import pictures_of
+from .rows import Rows
+from .state import set_at_once, state_of
 
 log = logging.getLogger(__name__)
 
-MOST_COMPARED = 8
-DIGIT = 5
-"""The digit whose answers are shown: it has curves, corners and a gap."""
 
-
-def register_train_routes(server: Flask, services: Services, prefix: str) -> None:
+def register_train_routes(server: Flask, services: Services, looks: Looks, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     executor = services.executor
     if executor is None:
@@ -43,44 +40,57 @@ def register_train_routes(server: Flask, services: Services, prefix: str) -> Non
     def state() -> Response:
         """Everything that has changed since the page asked last."""
         executor.advance()
-        return _json(state_of(services, executor, rows, _sent()))
+        return _json(state_of(executor, rows, _sent()))
 
     @routes.post("/layers")
     def layers() -> Response:
         """The layers of a network after an edit."""
-        try:
-            return _json(layers_of(_sent()))
-        except RunError as error:
-            return _json({"fault": str(error)})
+        return _answered(lambda: layers_of(_sent()))
+
+    @routes.post("/images")
+    def images() -> Response:
+        """What is in the images that were chosen, as far as it is known by now."""
+        return _answered(lambda: images_of(looks, _sent()))
+
+    @routes.post("/at-once")
+    def at_once() -> Response:
+        """Sets how many runs are trained at the same time."""
+        return _answered(lambda: set_at_once(executor, _sent().get("runs")))
 
     @routes.post("/runs/<id>/<action>")
     def act(id: str, action: str) -> Response:
         """Does something with a run; `fault` says in a sentence why it cannot be done."""
         sent = _sent()
         doing = _actions(executor, id, sent).get(action) or abort(404)
-        try:
-            doing()
-        except RunError as error:
-            log.warning("%s %s: %s", action, id, error)
-            return _json({"fault": str(error)})
-        return _json({"fault": None})
+        return _answered(lambda: {"fault": doing()})
 
-    @routes.get("/runs/<id>/first-layer")
+    @routes.get("/runs/<id>/pictures")
     def pictures(id: str) -> Response:
-        """The first layer of a snapshot: its filters, and what they answer to one digit."""
-        try:
-            return _json(first_layer_of(services, id, request.args.get("snapshot", "")))
-        except (RunError, WeightsError, DatasetError, OSError) as error:
-            return _json({"fault": str(error)})
+        """The first filters after a snapshot, and what a layer answers to one digit."""
+        asked = request.args
+        return _answered(
+            lambda: pictures_of(
+                services, id, asked.get("snapshot", ""), asked.get("layer", ""), asked.get("digit", None, int)
+            )
+        )
 
-    @routes.get("/runs/<id>/model.safetensors")
-    def model(id: str) -> Response:
-        """The weights of the last snapshot, with the architecture beside them."""
+    @routes.get("/formats")
+    def formats() -> Response:
+        """What networks can be downloaded as."""
+        return _json({"formats": offered(services)})
+
+    @routes.post("/<any(runs, models):kind>/<name>/download/<format>")
+    def download(kind: str, name: str, format: str) -> Response:
+        """A run's or a bundled network in a format; where it cannot be had, JSON with the `fault`."""
+        if format not in FORMATS:
+            abort(404)
         try:
-            path = executor.store.weights_path(f"run:{executor.store.folder(id).id}")
-        except RunError as error:
-            abort(404, str(error))
-        return send_file(path, "application/octet-stream", as_attachment=True, download_name=f"{id}.safetensors")
+            path = network_file(services, kind, name, str(_sent().get("snapshot") or ""))
+            file, called = written(path, name, format)
+        except (RunError, BackendError, OSError) as error:
+            log.warning("%s as %s: %s", name, format, error)
+            return _json({"fault": str(error)})
+        return send_file(file, "application/octet-stream", as_attachment=True, download_name=called)
 
     @routes.get("/runs/<id>/metrics.csv")
     def metrics(id: str) -> Response:
@@ -93,76 +103,6 @@ def register_train_routes(server: Flask, services: Services, prefix: str) -> Non
         return Response(text, mimetype="text/csv", headers=headers)
 
     server.register_blueprint(routes)
-
-
-def state_of(services: Services, executor: Executor, rows: Rows, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page does not have yet.
-
-    Args:
-        services: of the server.
-        executor: who trains.
-        rows: of the runs.
-        sent: `have` (id → version of the rows the page has), `run` (the selected run), `compare` (ids of others whose
-            curves are laid over it), and `curves` (the key of the curves it has).
-
-    Returns:
-        `runs` (a row for each, or only id and version where the page has it), `active` (whether any run goes on by
-        itself), and `selected`: `curves` (only if changed) with their `key`, and `snapshots`; None without a run.
-    """
-    have = sent.get("have")
-    have = have if isinstance(have, dict) else {}
-    found = rows.all()
-    return {
-        "runs": [
-            {"id": row["id"], "version": row["version"]} if have.get(row["id"]) == row["version"] else row
-            for row in found
-        ],
-        "active": any(row["active"] for row in found),
-        "selected": _selected(executor, found, sent),
-    }
-
-
-def _selected(executor: Executor, rows: list[Row], sent: Mapping[str, Any]) -> dict[str, Any] | None:
-    versions = {row["id"]: row["version"] for row in rows}
-    compare = sent.get("compare")
-    wanted = [sent.get("run"), *(compare if isinstance(compare, list) else [])]
-    ids = [id for id in dict.fromkeys(str(id) for id in wanted) if id in versions][:MOST_COMPARED]
-    if not ids or ids[0] != sent.get("run"):
-        return None
-    key = digest(*(part for id in ids for part in (id, versions[id])))
-    try:
-        snapshots = [
-            {"name": snapshot.name, "epoch": snapshot.epoch, "step": snapshot.step}
-            for snapshot in executor.store.snapshots(ids[0])
-        ]
-        told: dict[str, Any] = {"id": ids[0], "key": key, "snapshots": snapshots}
-        if sent.get("curves") != key:
-            told["curves"] = curves([executor.store.read(id) for id in ids]).to_dict()
-    except RunError:
-        return None  # it has been deleted meanwhile
-    return told
-
-
-def first_layer_of(services: Services, id: str, snapshot: str = "") -> dict[str, Any]:
-    """The pictures of a run's first layer after a snapshot, the last one where none is named.
-
-    Raises:
-        RunError: there is no such run or snapshot.
-        WeightsError: the snapshot is damaged.
-        DatasetError: there is no digit to answer to.
-    """
-    assert services.store
-    architecture = services.store.folder(id).config().network
-    path = services.store.weights_path(f"run:{id}@{snapshot}" if snapshot else f"run:{id}")
-    dataset = services.samples[0]
-    place = choose(dataset, min(DIGIT, len(dataset.classes) - 1), 0)
-    image = fit_images(dataset.images[place : place + 1], architecture.input_shape)[0]
-    found = first_layer(architecture, load_weights(path, architecture), image)
-    return {"fault": None, "snapshot": path.stem, **(_pictures(found) if found else {"filters": None})}
-
-
-def _pictures(found: FirstLayer) -> dict[str, Any]:
-    return {"layer": found.layer.name, "filters": filters(found).to_dict(), "answers": answers(found).to_dict()}
 
 
 def _actions(executor: Executor, id: str, sent: Mapping[str, Any]) -> dict[str, Callable[[], None]]:
@@ -184,6 +124,15 @@ def _sent() -> Mapping[str, Any]:
     if not isinstance(sent, dict):
         abort(400, "Send a JSON object.")
     return sent
+
+
+def _answered(find: Callable[[], Mapping[str, Any]]) -> Response:
+    """What is found, or the `fault` in one sentence."""
+    try:
+        return _json(find())
+    except (RunError, ArchitectureError, WeightsError, DatasetError, OSError) as error:
+        log.warning("%s %s", request.path, error)
+        return _json({"fault": str(error)})
 
 
 def _json(told: Mapping[str, Any]) -> Response:

@@ -124,13 +124,19 @@ def _facts(run: Run, backends: Mapping[str, str]) -> str:
     return joined(
         backends.get(run.backend, run.backend),
         f"{share}{source}",
-        f"{OPTIMISERS.get(recipe.get('optimiser', {}).get('name'), '')} {recipe.get('learning_rate', 0):g}",
+        f"{OPTIMISERS.get(recipe.get('optimiser', {}).get('name'), '')} {written(recipe.get('learning_rate', 0))}",
         SCHEDULES.get(str(recipe.get("schedule")), "").lower(),
         f"batches of {recipe['batch']}" if recipe.get("batch") else "all images at once",
         "augmented" if recipe.get("augmentation") else "",
         f"seed {recipe.get('seed', 0)}",
         f"begun from {start}" if start else "",
+        "unreadable pictures left out" if data.get("skip_unreadable") else "",
     )
+
+
+def written(number: float) -> str:
+    """A number as one would type it: `0.003`, `1e-5`, `1e9`."""
+    return f"{number:g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
 
 
 def _last(run: Run) -> Row:

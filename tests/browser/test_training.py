@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from layerscope.models.bundled import BUNDLED
+from layerscope.models.weights import load_weights
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ REMOVE_ALL = """async () => {
         while ((await send(`runs/${id}/delete`)).fault) await new Promise((done) => setTimeout(done, 200));
     }
 }"""
+TILES = "document.querySelector('#answers .js-plotly-plot')?.layout?.meta?.tiles"
 STATE = ".run-header .run-state"
 
 
@@ -62,10 +67,12 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     page.wait_for_function(f"({POINTS})() >= 2", timeout=30_000)
     early = page.evaluate(POINTS)
     page.wait_for_function(f"({POINTS})() > {early}", timeout=30_000)
-    expect(page.locator(".first-layer")).to_be_visible()
+    expect(page.locator("figure.filters .js-plotly-plot")).to_be_visible()
+    page.get_by_label("Layer").select_option("conv2_relu")
+    page.wait_for_function(f"{TILES}?.layer === 'conv2_relu' && {TILES}.units === 64")
     expect(page.locator(STATE)).to_have_text("Done", timeout=30_000)
     expect(page.locator(".run-header")).to_contain_text("2 of 2")
-    accuracy = page.locator(".numbers div").filter(has_text="Kept out: accuracy").locator("dd").inner_text()
+    accuracy = page.locator(".numbers div").filter(has_text="Validation accuracy").locator("dd").inner_text()
     assert float(accuracy.removesuffix(" %")) > 40
     assert page.evaluate(POINTS) == 2 * (2700 // 128)
 
@@ -73,6 +80,13 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     slider.focus()
     slider.press("Home")
     expect(page.locator(".snapshot-words")).to_have_text("before the first step")
+    assert "layer=conv2_relu" in page.url
+    page.get_by_role("button", name="Download model…").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The network as it was before the first step")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as Layerscope").click()
+    assert load_weights(download.value.path(), BUNDLED["cnn-compact"])
+    page.get_by_role("button", name="Close").click()
 
     fill(page, title="Second")
     page.click("#start")
@@ -95,12 +109,47 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     assert training.probabilities().sum() == pytest.approx(1, abs=0.02)
 
 
+def test_images_of_ones_own_are_looked_through_before_the_training(training: Dashboard, tmp_path: Path) -> None:
+    page = training.page
+    for name, bright in (("dark", 40), ("light", 200)):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            Image.new("L", (28, 28), bright + number).save(tmp_path / name / f"{number}.png")
+    (tmp_path / "dark" / "torn.png").write_bytes(b"no picture")
+    page.click("#field-source")
+    page.get_by_role("option", name="Your own…").click()
+    fill(page, path=str(tmp_path), epochs="1", batch="8", title="Light and dark")
+    page.click("#start")
+    expect(page.locator("#form-fault")).to_contain_text("these images have others")
+    expect(page.locator("#images-words")).to_contain_text("2 classes: dark (20), light (20), 40 images.")
+    page.get_by_role("button", name="Give it these 2 classes").click()
+    expect(page.locator("#network-words")).to_contain_text("Edited: ")
+    expect(page.locator("#network-words")).to_contain_text("2 classes")
+
+    page.click("#start")
+    expect(page.get_by_role("dialog")).to_contain_text("1 of 41 pictures cannot be read")
+    expect(page.get_by_role("dialog")).to_contain_text("torn.png")
+    page.keyboard.press("Escape")
+    expect(page.locator(".run")).to_have_count(0)
+    page.click("#start")
+    page.get_by_role("button", name="Train without them").click()
+    expect(page.locator(".run-header h2")).to_have_text("Light and dark")
+    expect(page.locator(STATE)).to_have_text("Done", timeout=30_000)
+
+
+def test_an_address_without_a_model_offers_training(dashboard: Dashboard) -> None:
+    dashboard.visit(("feature_maps", None), model="nosuch")
+    expect(dashboard.notice).to_contain_text("unknown model, 'nosuch'")
+    dashboard.page.get_by_role("link", name="Train a network").click()
+    expect(dashboard.page.locator("#start")).to_be_visible()
+
+
 def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     page = training.page
     fill(page, epochs="50", title="Long")
     page.click("#field-network")
     page.get_by_role("option", name="Dense net, one hidden layer").click()
-    expect(page.locator("#network-words")).to_have_text("6 layers, 407,050 parameters, 28×28 pixels")
+    expect(page.locator("#network-words")).to_have_text("6 layers, 407,050 parameters, 28×28 pixels, 10 classes")
     page.get_by_role("button", name="Edit layers…").click()
     units = page.get_by_label("Units").first
     units.fill("0")
@@ -109,7 +158,7 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     units.fill("16")
     expect(page.locator(".is-impossible")).to_have_count(0)
     page.get_by_role("button", name="Use this network").click()
-    expect(page.locator("#network-words")).to_have_text("Edited: 6 layers, 12,730 parameters, 28×28 pixels")
+    expect(page.locator("#network-words")).to_have_text("Edited: 6 layers, 12,730 parameters, 28×28 pixels, 10 classes")
 
     page.click("#start")
     page.wait_for_function(f"({POINTS})() >= 2", timeout=30_000)

@@ -5,12 +5,10 @@
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const form = { network: null, draft: null };
   clientside.trainNetwork = function (network, draft) { Object.assign(form, { network, draft }); };
-  clientside.trainForget = function () { return null; };
+  scope.network = () => ({ network: form.network, title: document.getElementById("field-network").value });
+  clientside.trainForget = function (network, draft) { return draft && draft.network === network ? window.dash_clientside.no_update : null; };
 
-  async function ask(sent) {
-    const reply = await fetch("layers", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-    return reply.json();
-  }
+  const ask = (sent) => scope.train.post("layers", { ...sent, classes: scope.images.classes });
   const written = (field) => (Array.isArray(field.value) ? field.value.join("×") : field.value);
   function read(field, text) {
     if (field.form === "choice") return text;
@@ -20,11 +18,13 @@
 
   async function open() {
     const table = make("tbody"), words = make("span", { className: "note", role: "status" }), fault = make("p", { className: "form-fault", role: "alert" });
+    const classes = make("div", { className: "layers-classes" });
     const use = make("button", { className: "primary-button", type: "button" }, "Use this network");
     const kind = make("select", { "aria-label": "Kind of the new layer" }), add = make("button", { type: "button", className: "text-button" }, "Add layer");
     const dialog = make("dialog", { className: "ask layers", "aria-labelledby": "layers-title" },
       make("div", { className: "section-header" }, make("h2", { id: "layers-title" }, "Layers"), words),
       make("div", { className: "layers-table" }, make("table", {}, make("thead", {}, make("tr", {}, ...["Layer", "Settings", "Output", "Parameters", ""].map((name) => make("th", { scope: "col" }, name)))), table)),
+      classes,
       fault,
       make("div", { className: "ask-buttons" }, kind, add, make("span", { className: "spacer" }), make("button", { className: "text-button", type: "button", onclick: begin }, "Start over"), make("button", { className: "text-button", type: "button", onclick: () => dialog.close() }, "Cancel"), use));
     let draft = null, sending = Promise.resolve(), chosen = 1;
@@ -66,6 +66,8 @@
       if (focus) (table.children[Math.min(focus[0], told.rows.length - 1)].querySelector('[data-action="' + focus[1] + '"]:not(:disabled)') || add).focus();
       if (!kind.length) kind.append(...told.kinds.map((each) => make("option", { value: each.value }, each.label)));
       words.textContent = told.words;
+      const offers = told.offers.map((offer) => make("p", {}, offer.words + " ", make("button", { type: "button", className: "text-button", onclick: () => edit(offer.edit) }, offer.label)));
+      classes.replaceChildren(make("p", { className: "note" }, told.classes), ...offers);
       fault.textContent = "";
       use.disabled = !!told.fault;
     }

@@ -1,9 +1,9 @@
-/* Curves and the first layer's pictures, and the slider that goes back through the snapshots. */
+/* Curves and the pictures of a snapshot: the first filters, and what a layer answers to a test digit. */
 (function () {
   "use strict";
   const scope = window.layerscope = window.layerscope || {}, make = scope.element;
   const page = () => scope.train, known = new Map(), MOST_KNOWN = 200;
-  let snapshots = [], following = true, shown = null, wanted = null, slider = null;
+  let snapshots = [], following = true, shown = null, wanted = null, slider = null, layers = null, digits = null, digit = "";
 
   function draw(id, figure) {
     // The place decides how high a figure is.
@@ -15,10 +15,9 @@
     return Number.isInteger(epoch) ? "after " + epoch + (epoch === 1 ? " epoch" : " epochs") : "after step " + step;
   }
 
-  async function pictures(run, name) {
-    const key = run + " " + name;
+  async function pictures(key, run, asked) {
     if (!known.has(key)) {
-      const told = await (await fetch("runs/" + encodeURIComponent(run) + "/first-layer?snapshot=" + encodeURIComponent(name))).json();
+      const told = await (await fetch("runs/" + encodeURIComponent(run) + "/pictures?" + new URLSearchParams(asked))).json();
       if (told.fault) return null;
       known.set(key, told);
       if (known.size > MOST_KNOWN) known.delete(known.keys().next().value);
@@ -27,39 +26,59 @@
   }
   /* The latest wish wins; what comes late is not shown. */
   async function show(snapshot) {
-    const run = page().chosen.run, key = run + " " + snapshot.name, place = page().find(".first-layer");
+    const run = page().chosen.run, asked = { snapshot: snapshot.name, layer: page().chosen.layer || "", digit }, key = [run, ...Object.values(asked)].join(" ");
     page().find(".snapshot-words").textContent = words(snapshot);
     slider.setAttribute("aria-valuetext", words(snapshot));
     if (key === wanted) return;
     wanted = key;
-    const told = await pictures(run, snapshot.name).catch(() => null);
+    const told = await pictures(key, run, asked).catch(() => null);
     if (wanted !== key) return;
     if (!told) { wanted = null; return; }
-    place.hidden = !told.filters;
-    if (told.filters && shown !== key) { draw("filters", told.filters); draw("answers", told.answers); }
+    if (shown !== key) display(told);
     shown = key;
+  }
+  function display(told) {
+    options(layers, told.layers, told.layer);
+    options(digits, told.digits.map((label, value) => ({ value, label })), told.digit);
+    page().find(".answer-words").textContent = told.words;
+    page().find("figure.filters").hidden = !told.filters;
+    page().find("figure.answers .graph-picture").hidden = !told.answers;
+    if (told.filters) draw("filters", told.filters);
+    if (told.answers) draw("answers", told.answers);
+  }
+  function options(select, offered, value) {
+    const same = select.length === offered.length && offered.every((each, i) => select.options[i].text === each.label);
+    if (!same) select.replaceChildren(...offered.map((each) => make("option", { value: each.value }, each.label)));
+    select.value = value;
+  }
+  const current = () => snapshots[Number(slider.value)];
+
+  function begin() {
+    slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "Snapshot" });
+    slider.addEventListener("input", () => {
+      following = Number(slider.value) === snapshots.length - 1;
+      show(current());
+    });
+    page().find(".snapshot-slider").append(slider);
+    layers = make("select", { "aria-label": "Layer", onchange: () => { page().chooseLayer(layers.value); show(current()); } });
+    digits = make("select", { "aria-label": "Test digit", onchange: () => { digit = digits.value; show(current()); } });
+    page().find(".answer-pickers").append(layers, " answers to a test digit ", digits);
   }
 
   scope.train = Object.assign(scope.train || {}, {
     showCurves(figure) { draw("curves", figure); },
     forgetPictures() { snapshots = []; following = true; wanted = null; },
+    /* The snapshot that the slider stands at, which is the last one unless somebody has moved it. */
+    shownSnapshot: () => (snapshots.length ? { name: current().name, words: words(current()) } : { name: "", words: "" }),
     showSnapshots(found) {
-      const place = page().find(".snapshot-slider");
-      if (!slider) {
-        slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "Snapshot" });
-        slider.addEventListener("input", () => {
-          following = Number(slider.value) === snapshots.length - 1;
-          show(snapshots[Number(slider.value)]);
-        });
-        place.append(slider);
-      }
-      page().find(".first-layer").hidden = !found.length;
-      place.hidden = found.length < 2;
+      if (!slider) begin();
+      page().find(".snapshot-pictures").hidden = !found.length;
+      page().find(".snapshot-slider").hidden = found.length < 2;
       snapshots = found;
       if (!found.length) return;
       slider.max = found.length - 1;
       if (following) slider.value = found.length - 1;
-      show(found[Number(slider.value)]);
+      show(current());
     },
   });
 })();

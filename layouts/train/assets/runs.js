@@ -65,6 +65,19 @@
       });
     },
 
+    /* How many runs are trained at once. */
+    showAtOnce(runs) {
+      const place = page().find(".at-once");
+      if (!place.firstChild) {
+        const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
+        select.append(...[1, 2, 3, 4, 6, 8].map(choice));
+        place.append(select, " at once");
+      }
+      const select = place.firstChild;
+      if (![...select.options].some((option) => Number(option.value) === runs)) select.append(choice(runs)); // set elsewhere
+      if (document.activeElement !== select) select.value = runs;
+    },
+
     showRun() {
       const { rows, chosen, find } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
@@ -73,13 +86,21 @@
     },
   });
 
+  const choice = (runs) => make("option", { value: runs }, runs);
+  async function setAtOnce(select) {
+    const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
+    select.blur();
+    if (told.fault) set(page().find(".announcer"), told.fault);
+    page().refresh();
+  }
+
   /* The chosen run's header. */
   let header = null;
   const NUMBERS = [
     ["Loss", (row) => words.loss(row.loss)],
     ["Accuracy", (row) => words.percent(row.accuracy)],
-    ["Kept out: loss", (row) => words.loss(row.validation_loss), (row) => row.validation_loss !== null],
-    ["Kept out: accuracy", (row) => words.percent(row.validation_accuracy), (row) => row.validation_accuracy !== null],
+    ["Validation loss", (row) => words.loss(row.validation_loss), (row) => row.validation_loss !== null],
+    ["Validation accuracy", (row) => words.percent(row.validation_accuracy), (row) => row.validation_accuracy !== null],
     ["Epoch", (row) => row.epoch + " of " + row.epochs],
     ["Step", (row) => words.whole(row.step) + (row.steps ? " of " + words.whole(row.steps) : "")],
     ["Images per second", (row) => (row.pace ? words.whole(Math.round(row.pace)) : "–"), (row) => row.active],
@@ -101,6 +122,16 @@
     note: () => ({ title: "Note", label: "What you want to remember about this run", field: "notes", value: now().notes, button: "Keep", act: (notes) => does("note", { notes }) }),
     delete: () => ({ title: "Delete this run?", text: "“" + now().title + "” is removed with its curves and all it has learnt. This cannot be undone.", button: "Delete", dangerous: true, act: () => does("delete") }),
   };
+  let asked = 0;
+  function again() {
+    window.dash_clientside.set_props("again", { data: { run: now().id, asked: (asked += 1) } });
+    page().find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
+    page().find(".announcer").textContent = "The form has the settings of " + now().title;
+  }
+  function download() {
+    const { name, words: when } = page().shownSnapshot();
+    scope.download({ title: "Download “" + now().title + "”", text: "The network as it was " + when + "; the slider of snapshots chooses another moment.", path: "runs/" + encodeURIComponent(now().id), snapshot: name });
+  }
   function headerParts() {
     const button = (name, text, onclick, first) => make("button", { type: "button", className: "text-button" + (first ? " is-first" : ""), "data-action": name, onclick }, text);
     const question = (name, text) => button(name, text, () => scope.ask(QUESTIONS[name]()));
@@ -109,7 +140,7 @@
     look.classList.add("is-first");
     const buttons = make("div", { className: "run-buttons" },
       button("stop", "Stop", (event) => direct(event, "stop"), true), button("resume", "Resume", (event) => direct(event, "resume"), true), look,
-      link("watch", "Watch it learn"), question("further", "Train further…"), question("rename", "Rename…"), question("note", "Note…"), link("model", "Download model"), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
+      link("watch", "Watch it learn"), question("further", "Train further…"), button("again", "Use its settings", again), question("rename", "Rename…"), question("note", "Note…"), button("model", "Download model…", download), link("metrics", "Metrics as CSV"), question("delete", "Delete…"));
     const numbers = NUMBERS.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}, "–")));
     return {
       title: make("h2", { tabIndex: -1 }), facts: make("p", { className: "run-facts" }), state: make("span", { className: "run-state" }), message: make("span"), bar: progress(),
@@ -140,9 +171,9 @@
   }
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
-    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
+    const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
     const first = { ...row.look, model: row.look.model + "@epoch-000", sample: "5.0" };
-    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), model: base + "model.safetensors", metrics: base + "metrics.csv" };
+    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");

@@ -5,10 +5,10 @@
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const ACTIVE = 1000, IDLE = 5000, AFTER_FAULT = 3000;
   const rows = new Map();
-  const chosen = { run: null, compare: [] };
+  const chosen = { run: null, compare: [], layer: null };
   let order = [], curvesKey = null, learnt = "", timer = null, asking = null, again = false;
   const find = (selector) => document.querySelector(selector);
-  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, act, find }));
+  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, chooseLayer, act, post, find }));
 
   /* The server. */
   async function post(path, sent) {
@@ -62,6 +62,8 @@
     if (!there.has(chosen.run)) choose({ run: order[0] || null, compare: [] });
     page.showList();
     page.showRun();
+    page.showAtOnce(told.at_once);
+    showTitle();
     if (sent.run !== chosen.run || sent.compare !== chosen.compare) again = true; // something else was chosen meanwhile
     else if (told.selected) {
       if (told.selected.curves) page.showCurves(told.selected.curves);
@@ -70,18 +72,35 @@
     }
   }
 
+  /* How far the training is can be seen from another tab. */
+  const title = document.title;
+  function showTitle() {
+    const training = order.map((id) => rows.get(id)).filter((row) => row && row.state === "training" && row.steps);
+    const first = training[training.length - 1];
+    document.title = (first ? Math.floor(100 * first.share) + " % · " : "") + title;
+  }
+
   /* What is chosen stands in the address. */
   function choose(next) {
     if (next.run !== chosen.run) page.forgetPictures();
     Object.assign(chosen, next);
     curvesKey = null;
+    write();
+  }
+  function write() {
     const query = new URLSearchParams();
     if (chosen.run) query.set("run", chosen.run);
     if (chosen.compare.length) query.set("compare", chosen.compare.join(","));
+    if (chosen.layer) query.set("layer", chosen.layer);
     history.replaceState(history.state, "", "#" + query);
+  }
+  function chooseLayer(name) {
+    chosen.layer = name;
+    write();
   }
   function select(id) {
     if (id === chosen.run) return;
+    history.pushState(null, "", location.hash); // the way back is to the run before
     choose({ run: id, compare: chosen.compare.filter((other) => other !== id) });
     page.showList();
     page.showRun();
@@ -95,7 +114,7 @@
   }
   function read() {
     const query = new URLSearchParams(location.hash.slice(1));
-    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean) });
+    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean), layer: query.get("layer") });
     curvesKey = null;
   }
   window.addEventListener("hashchange", () => { page.forgetPictures(); read(); refresh(); });
@@ -118,9 +137,12 @@
     if (window.innerWidth <= 900) find(".runs").scrollIntoView({ behavior: "smooth" });
   };
   clientside.trainOwnData = (source) => source !== "own";
+  clientside.trainOwnWeights = (begin) => begin !== "file";
   clientside.trainPreset = function (filled, ...values) {
     const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing"];
-    const holds = (recipe) => names.every((name, i) => values[i] === recipe[name] || (!values[i] && !recipe[name]));
+    const number = (value) => (typeof value === "string" && value.trim() ? Number(value.replace(",", ".")) : NaN);
+    const same = (given, wanted) => given === wanted || (!given && !wanted) || number(given) === number(wanted);
+    const holds = (recipe) => names.every((name, i) => same(values[i], recipe[name]));
     return Object.values(filled.recipes).map((recipe) => "text-button preset" + (holds(recipe) ? " is-filled" : ""));
   };
 

@@ -1,0 +1,1 @@
+"""The page that sets two to four networks side by side on one drawing."""

@@ -1,0 +1,62 @@
+"""The compare page's app: its layout, its routes, and the callbacks of its drawing."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State
+
+from .. import ids
+from ..callbacks import known, picked, picture_of, register_drawing
+from ..frame import add_page
+from ..services import Services
+from ..state import parse_address
+from .page import compare_page
+from .routes import register_compare_routes
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/compare"
+
+
+def add_compare_page(main: Dash, services: Services) -> Dash:
+    """Adds the compare page to the server of the main page, at `/compare/`, in the same look."""
+    assets = Path(__file__).parent / "assets"
+    app = add_page(main, "compare", partial(compare_page, services), assets, scripts=("wire.js", "ink.js"))
+    register_compare_routes(app.server, services, PREFIX)
+    register_drawing(app, services)
+    _register_address(app, services)
+    _register_browser(app)
+    return app
+
+
+def _register_address(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.PICTURE, "data"),
+        Output(ids.DIGIT, "value"),
+        Output(ids.SAMPLE_INDEX, "value"),
+        Output(ids.NOTICE_TEXT, "children"),
+        Output(ids.NOTICE, "hide"),
+        Input(ids.ADDRESS, "hash"),
+    )
+    def restored(fragment: str | None) -> Any:
+        """The drawing that the address holds; what stands beside one another is the browser's own business."""
+        picture, notices = picture_of(services, parse_address(fragment or "", known(services)))
+        for notice in notices:
+            log.warning("%s", notice)
+        return picture, *picked(picture["sample"]), " ".join(notices), not notices
+
+
+def _register_browser(app: Dash) -> None:
+    """What needs no server: see assets/."""
+
+    def clientside(name: str, *arguments: Any, **options: Any) -> None:
+        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
+
+    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
+    clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
+    clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
+    clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
+    clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
+    clientside("clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)

@@ -1,0 +1,104 @@
+"""What the compare page asks the server for. Each route parses, calls one function, and answers with one frame."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, request
+
+from ...backends.base import BackendError
+from ...datasets.base import DatasetError
+from ...drawing.ink import InkError
+from ...evaluation.parity import ParityError
+from ...training.config import RunError
+from ...training.runs import SOURCE
+from ..services import Services
+from ..train.figures import curves
+from ..wire import packed
+from .answer import answer, run
+from .experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
+from .measures import Measures
+from .question import Asked, Question
+
+log = logging.getLogger(__name__)
+
+FAULTS = (BackendError, DatasetError, InkError, ParityError, RunError)
+
+
+def register_compare_routes(server: Flask, services: Services, prefix: str) -> None:
+    """Adds the routes below the page's own address."""
+    routes = Blueprint("compare", __name__, url_prefix=prefix)
+    measures = Measures(services)
+    tasks: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+        "answer": lambda sent: answer(services, Question.of(sent)),
+        "run": lambda sent: run(services, Question.of(sent), str(sent.get("panel")), str(sent.get("page", ""))[:20]),
+        "parity": lambda sent: parity_told(services, Question.of(sent), sent),
+        "shifts": lambda sent: shifts_told(services, Question.of(sent)),
+        "digits": lambda sent: shifts_of_digits_told(services, Question.of(sent)),
+        "permutation": lambda sent: permutation_told(services, Question.of(sent)),
+        "facts": lambda sent: _facts(services, measures, Question.of(sent)),
+        "measure": lambda sent: measures.measured(Asked(str(sent["model"]), str(sent["backend"]))),
+        "curves": lambda sent: _curves(services, sent),
+        "snapshots": lambda sent: _snapshots(services, str(sent.get("run"))),
+    }
+
+    @routes.post("/<task>")
+    def asked(task: str) -> Response:
+        """Does what is asked for; `fault` says in a sentence why it cannot be done."""
+        return _frame(_done(tasks.get(task) or abort(404)))
+
+    server.register_blueprint(routes)
+
+
+def _done(task: Callable[[Mapping[str, Any]], Any]) -> Any:
+    try:
+        return task(_sent())
+    except FAULTS as error:
+        log.warning("%s", error)
+        return {"fault": str(error)}
+    except (KeyError, TypeError, ValueError) as error:
+        log.warning("The question cannot be read", exc_info=True)
+        return {"fault": f"The page asked for something that cannot be read ({type(error).__name__}: {error})."}
+    except Exception as error:
+        log.exception("No answer")
+        return {"fault": f"Layerscope failed ({type(error).__name__}: {error}); its log says more."}
+
+
+def _facts(services: Services, measures: Measures, question: Question) -> Any:
+    """What is known of each network without measuring; None for one that is not there yet."""
+    found = []
+    for asked in question.subjects:
+        try:
+            model = services.open_beside(asked.model, asked.backend)
+        except BackendError:
+            model = None
+        found.append(measures.facts(asked, model) if model else None)
+    return {"fault": None, "facts": found}
+
+
+def _curves(services: Services, sent: Mapping[str, Any]) -> Any:
+    """The training curves of several runs in one figure."""
+    ids = [str(id) for id in sent.get("runs", [])][:4]
+    runs = [found for id in ids if (found := services.run(id))]
+    return {"fault": None, "figure": curves(runs).to_dict() if runs else None}
+
+
+def _snapshots(services: Services, id: str) -> Any:
+    """The moments of a run that can be looked at."""
+    if services.store is None:
+        raise RunError("This server keeps no runs.")
+    found = services.store.snapshots(id.removeprefix(SOURCE))
+    return {"fault": None, "snapshots": [[each.name, f"epoch {each.epoch:g}"] for each in found]}
+
+
+def _sent() -> Mapping[str, Any]:
+    if not request.is_json:
+        abort(415, "Send JSON.")
+    sent = request.get_json(silent=True)
+    if not isinstance(sent, dict):
+        abort(400, "Send a JSON object.")
+    return sent
+
+
+def _frame(data: Any) -> Response:
+    return Response(packed(data), mimetype="application/octet-stream", headers={"Cache-Control": "no-store"})

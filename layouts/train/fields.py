@@ -1,0 +1,239 @@
+"""The fields of the training form, as Dash components; what they mean is in `form.py`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from ...models.bundled import BUNDLED
+from ..page import backend_option
+from ..services import Services
+from . import ids
+from .form import OPTIMISERS, SCHEDULES, begins, defaults, sources
+from .presets import RECIPES
+
+ORDER = ("label", "input", "description", "error")
+"""Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
+
+FETCH = "MNIST is fetched with the command `layerscope download`; load this page again then."
+
+
+def form(services: Services) -> Any:
+    """The whole form, filled with what a training begins with."""
+    values = defaults(services)
+    return html.Section(
+        [
+            html.H2("Start a training"),
+            _group("What", _what(services, values, begins(values["network"], "", services.store))),
+            _group("From which images", _data(services, values)),
+            _group("How", _how(values)),
+            html.Details(
+                [html.Summary("More"), html.Div(_more(values), className="fields")],
+                className="more-fields",
+            ),
+            html.Div(
+                [
+                    html.Div(id=ids.FAULT, className="form-fault", role="alert"),
+                    html.Button("Start training", id=ids.START, className="primary-button"),
+                ],
+                className="form-end",
+            ),
+        ],
+        className="card train-form",
+        **{"aria-label": "Start a training"},
+    )
+
+
+def _group(title: str, fields: Sequence[Any]) -> Any:
+    return html.Fieldset([html.Legend(title), html.Div(fields, className="fields")])
+
+
+def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any]) -> list[Any]:
+    networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
+    return [
+        _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
+        html.Div(
+            [
+                html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button"),
+                html.Button(
+                    "Download…",
+                    id=ids.DOWNLOAD_BUNDLED,
+                    className="text-button",
+                    title="The bundled weights, for Keras, PyTorch or ONNX",
+                ),
+            ],
+            className="wide network-tools",
+        ),
+        html.Div(
+            [
+                html.Div("Backend", className="field-label", id="backend-label"),
+                dmc.SegmentedControl(
+                    id=ids.field("backend"),
+                    data=[backend_option(backend) for backend in services.backends],
+                    value=values["backend"],
+                    size="xs",
+                    fullWidth=True,
+                    **{"aria-labelledby": "backend-label"},
+                ),
+                *[html.Div(entry.missing, className="field-help") for entry in services.backends if entry.missing],
+            ],
+            className="wide",
+        ),
+        _select("begin", "Begin with", values, beginnings, "Trained weights are fine-tuned.", wide=True),
+        html.Div(
+            dmc.TextInput(
+                id=ids.field("weights"),
+                label="Weights file",
+                value=values["weights"],
+                placeholder="/home/me/mine.safetensors",
+                description="On the computer that serves this page. Layers of the same name and shape are taken over.",
+                size="xs",
+                inputWrapperOrder=ORDER,
+                debounce=True,
+            ),
+            id=ids.OWN_WEIGHTS,
+            className="wide own-data",
+            hidden=True,
+        ),
+        dmc.TextInput(
+            id=ids.field("title"),
+            label="Title",
+            placeholder="the network's",
+            description="What the run is called in the list.",
+            size="xs",
+            inputWrapperOrder=ORDER,
+            className="wide",
+        ),
+    ]
+
+
+def _data(services: Services, values: dict[str, Any]) -> list[Any]:
+    offered = sources(services.data)
+    return [
+        _select("source", "Images", values, offered, FETCH if offered[0]["disabled"] else None, wide=True),
+        html.Div(
+            [
+                dmc.TextInput(
+                    id=ids.field("path"),
+                    label="Path",
+                    value=values["path"],
+                    placeholder="/home/me/letters",
+                    description="On the computer that serves this page: a folder with a folder of pictures for each "
+                    "class, a .npz file of arrays, or a .json file of pixels and labels.",
+                    size="xs",
+                    inputWrapperOrder=ORDER,
+                    debounce=True,
+                ),
+            ],
+            id=ids.OWN_DATA,
+            className="wide own-data",
+            hidden=True,
+        ),
+        html.Div(id=ids.IMAGES_WORDS, className="wide images-words", role="status"),
+        html.Div(
+            dmc.Switch(id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"),
+            id=ids.SKIP,
+            className="wide",
+            hidden=True,
+        ),
+        _number("share", "Share of the images", values, "For a quick try, take less.", min=0, max=100, suffix=" %"),
+        _number(
+            "validation",
+            "Validation split",
+            values,
+            "Kept out, to see what it cannot know.",
+            min=0,
+            max=99,
+            suffix=" %",
+        ),
+    ]
+
+
+def _how(values: dict[str, Any]) -> list[Any]:
+    presets = [
+        html.Button(f"{name.capitalize()} recipe", id=_preset(name), className="text-button preset") for name in RECIPES
+    ]
+    return [
+        html.Div(presets, className="presets wide", role="group", id=ids.PRESETS, **{"aria-label": "Recipes"}),
+        _number("epochs", "Epochs", values, "How often each image is seen.", min=1, allowDecimal=False),
+        _number("batch", "Batch size", values, "Images a step; empty: all.", min=1, allowDecimal=False),
+        _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
+        _text_number("rate", "Learning rate", values, "How far; the peak of a cycle."),
+        _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
+        html.Div(
+            dmc.Switch(
+                id=ids.field("augmentation"),
+                checked=values["augmentation"],
+                label="Augment",
+                description="Shift, turn and bend images at random.",
+                size="xs",
+            ),
+            className="switch-field",
+        ),
+    ]
+
+
+def _more(values: dict[str, Any]) -> list[Any]:
+    return [
+        _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
+        _text_number("weight-decay", "Weight decay", values, "Pulls weights to zero."),
+        _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
+        _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
+    ]
+
+
+def _select(
+    name: str,
+    label: str,
+    values: dict[str, Any],
+    options: Sequence[Any],
+    description: Any = None,
+    wide: bool = False,
+) -> Any:
+    return dmc.Select(
+        id=ids.field(name),
+        label=label,
+        data=list(options),
+        value=values[name],
+        description=description,
+        allowDeselect=False,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        className="wide" if wide else None,
+    )
+
+
+def _number(name: str, label: str, values: dict[str, Any], description: str, **options: Any) -> Any:
+    # What is out of bounds stays as it was typed, and is refused in words.
+    return dmc.NumberInput(
+        id=ids.field(name),
+        label=label,
+        value=values[name],
+        description=description,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        clampBehavior="none",
+        **options,
+    )
+
+
+def _text_number(name: str, label: str, values: dict[str, Any], description: str) -> Any:
+    # A number field would take the e out of 1e-4 and leave 14.
+    return dmc.TextInput(
+        id=ids.field(name),
+        label=label,
+        value=values[name],
+        description=description,
+        size="xs",
+        inputWrapperOrder=ORDER,
+        inputProps={"inputMode": "decimal", "autoComplete": "off"},
+    )
+
+
+def _options(titles: Any) -> list[dict[str, str]]:
+    return [{"value": name, "label": title} for name, title in titles.items()]
+
+
+def _preset(name: str) -> dict[str, str]:
+    return {"type": ids.PRESET, "recipe": name}
