@@ -18,10 +18,10 @@ from plain import keras_network, torch_network
 from tables import evaluation_table
 
 BACKENDS = ("pytorch", "keras")
-NETWORKS = ("cnn-compact", "cnn-two-block")
+NETWORKS = ("cnn-compact", "cnn-batchnorm")
 BATCHES = (250, 1000)
 """Images of a batch of the plain pass; the quicker counts."""
-TURNS = 5
+TURNS = 3
 
 Pass = Callable[[], np.ndarray]
 

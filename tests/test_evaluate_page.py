@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 import pytest
 from dash import Dash
 from flask.testing import FlaskClient
-from layerscope.backends.base import Backend, Model
+from layerscope.backends.base import Backend, BackendMissing, Model
 from layerscope.drawing.ink import decode_ink
 from layerscope.drawing.pipeline import Steps, prepare
 from layerscope.evaluation.metrics import Answers, measure
@@ -25,7 +26,11 @@ from layerscope.layouts.evaluate.work import Desk, Stopped, Work
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import STEPS
 from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input
+from layerscope.models.bundled import BUNDLED
 from layerscope.models.weights import initial_weights, save_weights
+from layerscope.training.config import RunConfig
+from layerscope.training.folder import Status
+from layerscope.training.recipes import FAST
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
@@ -164,6 +169,17 @@ def test_what_cannot_be_evaluated_is_one_sentence(client: FlaskClient, sent: dic
     assert told["status"] == "failed"
     assert message in told["message"]
     assert "\n" not in told["message"]
+
+
+def test_a_framework_that_is_missing_is_said_with_the_way_out(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any) -> None:
+        raise BackendMissing("Keras is not installed; install `layerscope[keras]`.")
+
+    monkeypatch.setattr(Services, "open", missing)
+    told = followed(client, "state", data="digits", backend="keras")
+    assert (told["status"], told["message"]) == ("failed", "Keras is not installed; install `layerscope[keras]`.")
 
 
 def test_a_cell_of_the_matrix_leads_to_exactly_its_images(
@@ -314,6 +330,53 @@ def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     drawn = figures.confusion(metrics)
     assert len(drawn.data[0].x) == figures.MOST_CLASSES
     assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "words": "c990 called c0", "count": 2}
+
+
+def test_a_thousand_classes_can_be_evaluated_and_found(tmp_path: Path, pytorch: Backend) -> None:
+    names = tuple(f"слово {number}" for number in range(1000))
+    layers = Input(name="image", shape=(1, 3, 1)), Flatten(name="flatten"), Dense(name="logits", units=1000)
+    softmax = Activation(name="softmax", function="softmax")
+    network = Architecture(name="many", title="Many", layers=(*layers, softmax), classes=names)
+    save_weights(tmp_path / "many.safetensors", network, initial_weights(network), {})
+    np.savez(tmp_path / "mine.npz", images=np.random.default_rng(0).random((2000, 1, 3)), labels=np.repeat(names, 2))
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, Services(model=str(tmp_path / "many.safetensors"), backend="pytorch"))
+    client = main.server.test_client()
+    told = followed(client, "state", data=str(tmp_path / "mine.npz"))
+    assert (told["status"], told["count"], len(told["classes"])) == ("done", 2000, 1000)
+    assert told["matrix_note"] == "The 60 of 1,000 classes with the most mistakes."
+    place = next(place for place, each in enumerate(told["classes"]) if each["name"] == "слово 999")
+    shown = ask(client, "gallery", id=told["id"], true=place)
+    assert [item["true"] for item in shown["items"]] == ["слово 999"] * 2
+
+
+def test_every_snapshot_of_a_run_can_be_evaluated(tmp_path: Path, pytorch: Backend) -> None:
+    services = Services(model="dense", backend="pytorch", home=tmp_path)
+    assert services.store
+    id = services.store.create(RunConfig(model="dense", backend="pytorch", recipe=replace(FAST["dense"], epochs=2)))
+    folder, network = services.store.folder(id), BUNDLED["dense"]
+    for number in (0, 2):
+        story = {"step": str(number * 10), "epoch": str(number), "position": ""}
+        path = folder.snapshots_folder / f"epoch-{number:03}.safetensors"
+        save_weights(path, network, initial_weights(network, number), story)
+    with folder.held():
+        folder.write_status(Status(state="done", step=20, steps=20, epoch=2, epochs=2))
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, services)
+    client = main.server.test_client()
+    snapshots = client.get("/evaluate/choices").get_json()["snapshots"][f"run:{id}"]
+    assert snapshots == [
+        {"value": "epoch-002", "label": "after 2 epochs"},
+        {"value": "epoch-000", "label": "before the first step"},
+    ]
+    sources = [f"run:{id}", f"run:{id}@epoch-002", f"run:{id}@epoch-000"]
+    last, same, first = (followed(client, "state", model=source, data="digits") for source in sources)
+    assert last["status"] == same["status"] == first["status"] == "done"
+    assert last["id"] == same["id"] != first["id"]
+    unknown = followed(client, "state", model=f"run:{id}@epoch-009", data="digits")
+    assert (unknown["status"], "epoch-009" in unknown["message"]) == ("failed", True)
 
 
 def test_cells_are_shares_of_their_row_or_column() -> None:

@@ -5,6 +5,8 @@ Whatever begins or ends work is a POST of JSON, which no other site can send wit
 
 import logging
 from collections.abc import Mapping
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -34,6 +36,8 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
     @routes.get("/choices")
     def choices() -> Response:
         """Models, snapshots of runs, backends and sets of images that can be chosen."""
+        # Whoever asks is about to evaluate: what takes a second to import is there by then.
+        Thread(target=import_module, args=("sklearn.metrics",), daemon=True).start()
         return _json(choices_of(services))
 
     @routes.post("/state")

@@ -40,7 +40,8 @@
   /* What is shown is another evaluation's. */
   page.clearGallery = function () {
     wanted = null;
-    page.find(".gallery-list").replaceChildren();
+    page.find(".gallery-list").replaceChildren(page.make("p", { className: "empty-state" }, "Images can be looked at as soon as all of them have been evaluated."));
+    page.find(".gallery-list").hidden = false;
     page.find(".image-detail").hidden = true;
     page.hideImage();
   };
