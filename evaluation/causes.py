@@ -42,7 +42,7 @@ def _shapes(first: LayerInfo, second: LayerInfo) -> Iterator[str]:
 
 def _extra(extra: Sequence[LayerInfo], first: Model, second: Model) -> Iterator[str]:
     if extra:
-        names = [layer.name for layer in extra[:MOST_EXTRA]] + ["…"] * (len(extra) > MOST_EXTRA)
+        names = [layer.name for layer in extra[:MOST_EXTRA]] + ["and more"] * (len(extra) > MOST_EXTRA)
         yield f"Before it {second.name} has what {first.name} lacks: {', '.join(names)}."
 
 
@@ -68,7 +68,7 @@ def _weights(layer: LayerInfo, other: LayerInfo, first: Model, second: Model) ->
             yield f"Its {name} has the shape {one.shape} in one and {two.shape} in the other."
         elif not (found := gap(one, two)).largest <= SAME_WEIGHTS:
             known = next((words for words, changed in _changes(name, one, layer, first) if _same(changed, two)), None)
-            yield known or f"Its {name} is another: the largest difference is {found.largest:.2g} of the largest value."
+            yield known or f"Its {name} is another, by up to {found.largest:.2g} of its largest value."
     for name in ours.keys() ^ theirs.keys():
         yield f"Only one of them has a {name}."
 

@@ -242,6 +242,9 @@ def _answer() -> Any:
             ),
             html.Div(className="bars"),
             html.P(className="subject-note note"),
+            html.A(
+                "Dense net against CNN, on this drawing", href="compare/#preset=dense-cnn", className="compare-link"
+            ),
         ],
         className="card answer",
         **{"aria-label": "Answer"},

@@ -21,6 +21,35 @@ from layerscope.training.runs import RunStore
 from layerscope.training.trainer import train
 from playwright.sync_api import Browser, sync_playwright
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two frameworks that each spread over all cores wait for one another more than they work.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+LONGEST_FIRST = (
+    "test_install.py",
+    "test_visualizers.py",
+    "test_panels.py",
+    "test_address.py",
+    "test_drawing.py",
+    "test_conformance.py",
+    "test_training.py",
+    "test_windows.py",
+    "test_switching.py",
+    "test_pictures.py",
+    "test_plugins.py",
+    "test_memory.py",
+    "test_runs.py",
+    "test_interrupted.py",
+)
+"""Files that take so long that a worker which began with one of them last would work on alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first, whichever order pytest found them in; the order within a file stays."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
@@ -89,6 +118,17 @@ def _started(name: str) -> Backend:
 def pytorch() -> Backend:
     """The PyTorch backend."""
     return _started("pytorch")
+
+
+@pytest.fixture
+def cores_of_pytorch(pytorch: Backend) -> Iterator[int]:
+    """More than one, as at most users' machines, whatever this one has."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -106,12 +106,12 @@ def test_pytorch_keeps_no_hook_no_mode_and_no_gradient(pytorch: Backend, referen
     assert all(gradient is None for each in before for _, gradient, _ in each[4])
 
 
-def test_pytorch_gives_every_thread_its_cores_back(pytorch: Backend) -> None:
+def test_pytorch_gives_every_thread_its_cores_back(pytorch: Backend, cores_of_pytorch: int) -> None:
     import torch
 
     model = pytorch.build(BUNDLED["cnn-compact"])
     image = np.zeros((1, *model.input_shape), np.float32)
-    cores = torch.get_num_threads()
+    cores = cores_of_pytorch
 
     def ask(_: int) -> int:
         model.trace(image)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,8 @@ from layerscope.evaluation.shifts import (
 )
 from layerscope.layouts.compare.answer import answer, run
 from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
-from layerscope.layouts.compare.measures import Measures, calibration_error, latency
-from layerscope.layouts.compare.question import Asked, Question, View
+from layerscope.layouts.compare.measures import Kept, Measures, latency
+from layerscope.layouts.compare.question import Asked, Drawing, Question, View, columns_of
 from layerscope.layouts.compare.scales import on_one_scale
 from layerscope.layouts.compare.words import Answer, agreement, strongest_disagreement
 from layerscope.layouts.pictures import Source
@@ -29,6 +31,7 @@ from layerscope.layouts.services import Services
 from layerscope.models.alignment import in_rows
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.layers import LayerInfo
+from layerscope.models.weights import save_weights
 
 SEVEN = Source(sample=(7, 3), label=7)
 COMPACT, DENSE = Asked("cnn-compact", "pytorch"), Asked("dense", "pytorch")
@@ -110,6 +113,17 @@ def test_the_strongest_disagreement_is_between_the_two_that_lie_furthest_apart()
     assert strongest_disagreement([one, one]) == ""
     foreign = says("D", 1, 0, 0, classes="xyz")
     assert strongest_disagreement([one, foreign]) == ""
+
+
+def test_networks_are_called_by_what_tells_them_apart(services: Services) -> None:
+    def words(*subjects: Asked) -> list[str]:
+        question = Question(subjects)
+        return [column.name for column in columns_of(services, question, Drawing(services, question))]
+
+    assert words(COMPACT, DENSE) == ["CNN, compact", "Dense net, one hidden layer"]
+    assert words(DENSE, Asked("dense", "nothing")) == ["PyTorch", "nothing"]
+    both = words(DENSE, Asked("dense", "nothing"), Asked("cnn-compact", "pytorch"))
+    assert both[2] == "CNN, compact · PyTorch"
 
 
 # One scale
@@ -233,6 +247,29 @@ def test_networks_with_other_inputs_get_the_drawing_in_their_own_size(services: 
     assert told["agreement"] == "Both see 7."
 
 
+def test_networks_with_other_classes_say_what_can_be_compared(
+    tmp_path: Path, pytorch: Backend, reference: ModuleType
+) -> None:
+    network = reference.NETWORKS["branches"]
+    save_weights(tmp_path / "mine.safetensors", network, reference.random_weights(network))
+    own = Services(model=str(tmp_path / "mine.safetensors"), backend="pytorch")
+    for source in (own.model, "dense"):
+        own.open(source, "pytorch")
+    told = ask(own, DENSE, Asked(own.model, "pytorch"))
+    assert [bool(column["probabilities"]) for column in told["columns"]] == [True, True]
+    words = " ".join(told["incomparable"])
+    assert "They tell other classes apart (Dense net, one hidden layer 10, " in words
+    assert "They take pictures of other sizes" in words
+    fault = parity_told(own, Question(subjects=(DENSE, Asked(own.model, "pytorch")), source=SEVEN), {"other": 1})
+    assert "pictures of other sizes" in fault["fault"]
+
+
+def test_what_took_long_is_found_once() -> None:
+    kept, found = Kept[int](), iter(range(9))
+    assert [kept.get("a", lambda: next(found)), kept.get("a", lambda: next(found))] == [0, 0]
+    assert kept.get("b", lambda: next(found)) == 1
+
+
 def test_without_a_drawing_everything_waits_for_one(services: Services) -> None:
     told = ask(services, COMPACT, DENSE, source=Source())
     assert told["empty"]
@@ -327,7 +364,7 @@ def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: 
     single = [shift_test(model, image, int(label), 2).right for image, label in zip(images, labels, strict=True)]
     np.testing.assert_allclose(found, np.mean(single, axis=0), atol=1e-6)
     assert found[2, 2] == 1
-    told = shifts_of_digits_told(services, Question(subjects=(DENSE, Asked("nothing", "pytorch"))))
+    told = shifts_of_digits_told(services, Question(subjects=(DENSE, Asked("nothing", "pytorch"))), Kept())
     assert len(told["columns"][0]["shares"]) == 441
     assert told["columns"][1] is None
 
@@ -387,8 +424,3 @@ def test_what_a_network_costs_and_is_worth(services: Services) -> None:
     assert facts["bytes"] > 4 * 407_050
     model: Model = services.open("dense", "pytorch")
     assert 0 < latency(model, 5) < 1
-
-
-def test_the_calibration_error_is_that_counted_by_hand() -> None:
-    confidence, right = np.array([0.95, 0.95, 0.55, 0.55], np.float32), np.array([True, True, True, False])
-    assert calibration_error(confidence, right) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05, abs=1e-6)

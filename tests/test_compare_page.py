@@ -117,7 +117,7 @@ def test_snapshots_curves_and_facts_of_a_run(client: FlaskClient, run: str) -> N
     assert facts["parameters"] == 407_050
     assert facts["bytes"] > 1_600_000
     missing = ask(client, "snapshots", run="run:nothing")
-    assert "no training run" in missing["fault"].lower()
+    assert missing["fault"].startswith("There is no run 'nothing'")
 
 
 def test_measuring_gives_latency_accuracy_and_calibration(client: FlaskClient) -> None:

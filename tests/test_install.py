@@ -65,6 +65,12 @@ def wheel(clone: Path) -> Path:
     return built(clone)
 
 
+def pip_install(commands: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Installs into an environment; Python compiles of it what is imported, and no more."""
+    command = [commands / "python", "-m", "pip", "install", "-q", "--no-compile", *arguments]
+    return subprocess.run(command, cwd=commands, env=environment(), capture_output=True, text=True)
+
+
 @pytest.fixture(scope="module")
 def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
     """Makes an environment with nothing but the wheel and what it asks for, and returns its folder of commands."""
@@ -72,17 +78,7 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
     def make(extra: str) -> Path:
         home = tmp_path_factory.mktemp("environment")
         venv.create(home, with_pip=True)
-        command = [
-            home / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "-c",
-            ROOT / "constraints.txt",
-            f"{wheel}{extra}",
-        ]
-        installed = subprocess.run(command, cwd=home, capture_output=True, text=True)
+        installed = pip_install(home / "bin", "-c", ROOT / "constraints.txt", f"{wheel}{extra}")
         if installed.returncode and os.environ.get("CI") != "true":
             pytest.skip(f"needs a package index: {installed.stderr.strip().splitlines()[-1]}")
         assert installed.returncode == 0, installed.stderr
@@ -192,13 +188,17 @@ def test_one_framework_is_enough(install: Install, serve: Serve, opened: Open) -
 
 
 @pytest.fixture(scope="module")
-def extended(clone: Path, install: Install) -> Path:
-    """The commands of an environment with Layerscope, the example package, and no framework."""
-    commands = install("")
-    command = [commands / "python", "-m", "pip", "install", "-q", "--no-index", built(clone / EXAMPLE)]
-    installed = subprocess.run(command, cwd=commands, env=environment(), capture_output=True, text=True)
-    assert installed.returncode == 0, installed.stderr
-    return commands
+def extended(clone: Path, wheel: Path, bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an environment with Layerscope, the example package, and no framework.
+
+    It is a copy of the bare one; what a copied command would start is the Python of the bare one, so they come anew.
+    """
+    home = tmp_path_factory.mktemp("extended") / "environment"
+    shutil.copytree(bare.parent, home, symlinks=True)
+    for options in (["--no-deps", "--force-reinstall", wheel], [built(clone / EXAMPLE)]):
+        installed = pip_install(home / "bin", "--no-index", *options)
+        assert installed.returncode == 0, installed.stderr
+    return home / "bin"
 
 
 def test_a_package_from_outside_adds_a_view_and_a_backend(extended: Path) -> None:

@@ -68,6 +68,7 @@ def test_a_changed_recipe_is_no_preset() -> None:
         ("share", True, "The share of the data is a number. Received: True"),
         ("validation", 100, "A validation split is from 0 to below 1. Received: 1"),
         ("batch", 0, "A batch has at least 1 image. Received: 0"),
+        ("beta2", 1, "Adam's β₂ is from 0 to below 1. Received: 1"),
         ("seed", -3, "A seed is a whole number from 0. Received: -3"),
         ("backend", "theano", "There is no backend 'theano'"),
         ("network", "alexnet", "There is no bundled network 'alexnet'"),

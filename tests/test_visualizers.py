@@ -166,18 +166,26 @@ TRAINED = Run(
 )  # fmt: skip
 
 
+FEWER: Mapping[str, Mapping[str, Any]] = {"feature_visualisation": {"steps": 20}}
+"""Settings of views that would do the same again and again for a long time."""
+
+
 def places(entry: Visualizer, subject: Subject) -> Iterator[Subject]:
-    """The subject at every layer that the visualizer applies to, with and without a unit and a position."""
-    for layer in subject.model.layers:
-        if entry.applies_to(layer):
-            position = (layer.output_shape[0] - 1, 0) if layer.is_spatial else None
-            chosen = subject.at(layer.name, layer.units - 1, position)
-            yield from (place for place in (subject.at(layer.name), chosen) if entry.unmet(place) is None)
+    """The subject at every layer that the visualizer applies to, with and without a unit and a position.
+
+    Only at the first and the last one where it has not declared that it depends on the layer: tests/test_conformance.py
+    sees to it that it does not.
+    """
+    layers = [layer for layer in subject.model.layers if entry.applies_to(layer)]
+    for layer in layers if Need.LAYER in entry.needs else [*layers[:1], *layers[1:][-1:]]:
+        position = (layer.output_shape[0] - 1, 0) if layer.is_spatial else None
+        chosen = subject.at(layer.name, layer.units - 1, position)
+        yield from (place for place in (subject.at(layer.name), chosen) if entry.unmet(place) is None)
 
 
 def drawn_by(entry: Visualizer, subject: Subject, settings: Any = None) -> dict[str, Any]:
     """The figure as it leaves for the browser; the last one of a visualizer that takes its time."""
-    drawn: Any = entry.draw(subject, settings or entry.settings())
+    drawn: Any = entry.draw(subject, settings or build_settings(entry.settings, FEWER.get(entry.name, {})))
     if entry.on_request:
         frames = list(drawn)
         assert frames[-1].share == 1
@@ -261,7 +269,7 @@ def test_every_option_of_every_control_can_be_drawn(entry: Visualizer, subject: 
     for control in entry.controls:
         bounds = (control.range.low, control.range.high) if control.range else ()
         for value in (*control.options, *bounds, *((True, False) if control.kind == "switch" else ())):
-            settings = build_settings(entry.settings, {control.name: value})
+            settings = build_settings(entry.settings, {**FEWER.get(entry.name, {}), control.name: value})
             go.Figure(drawn_by(entry, place, settings))
 
 

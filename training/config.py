@@ -203,6 +203,7 @@ def _faults(config: RunConfig) -> list[tuple[bool, str]]:
             not (isfinite(optimiser.weight_decay) and optimiser.weight_decay >= 0),
             f"Weight decay is a number from 0. Received: {optimiser.weight_decay:g}",
         ),
+        (not 0 <= optimiser.beta2 < 1, f"Adam's β₂ is from 0 to below 1. Received: {optimiser.beta2:g}"),
         (not 0 <= optimiser.momentum < 1, f"Momentum is from 0 to below 1. Received: {optimiser.momentum:g}"),
         (
             not 0 <= optimiser.label_smoothing < 1,

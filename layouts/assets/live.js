@@ -194,7 +194,7 @@
     resting = setTimeout(catchUp, REST);
   }
   function catchUp() {
-    if (scope.ink.drawing || scope.ink.busy) {
+    if (scope.ink.drawing || scope.ink.busy || scope.snapshots.going) {
       resting = setTimeout(catchUp, REST);
       return;
     }

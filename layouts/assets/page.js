@@ -111,6 +111,14 @@
     history.replaceState(history.state, "", "#" + query);
     scope.addressing = null;
   }
+  /* The compare page begins with the drawing of this one. */
+  window.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest(".compare-link"), here = new URLSearchParams(location.hash.slice(1));
+    if (!link) return;
+    const query = new URLSearchParams({ preset: "dense-cnn" });
+    for (const name of ["sample", "ink", "label", "off"]) if (here.has(name)) query.set(name, here.get(name));
+    link.href = "compare/#" + query;
+  });
   clientside.copyLink = function () {
     const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };
     if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => say("Link copied"), () => say("Copy the address from the address bar"));

@@ -13,7 +13,7 @@
   const PACES = { Slow: 1000, Steady: 400, Fast: 0 };
   const RUN = /^run:([^@]+)(?:@(.+))?$/;
   const NOTABLE = 0.2; // probability from which on a class gets a colour and its name
-  const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a7a00", "#7b61c9", "#a0522d", "#5f6b7a"];
+  const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a7a00", "#7b61c9", "#a0522d", "#7f8c9b"];
 
   let subject = null, edits = [], run = null, line = null, asking = null, place = null;
   let wish = null, going = false, playing = false, begun = 0, expected = null, seen = 0;
@@ -28,6 +28,7 @@
     kept: (model, current) => (current && runOf(model) && network(current.model) === model ? current.model : model),
     isStep: (before, now) => !!before && before.backend === now.backend && !!runOf(now.model) && network(before.model) === network(now.model),
     get index() { return wish === null ? at() : wish; },
+    get going() { return going; },
     get moving() { return going || playing; },
     goto, play,
   };
@@ -186,6 +187,7 @@
     const index = scope.snapshots.index, now = moments()[index];
     place.slider.max = last();
     place.slider.value = index;
+    place.slider.style.setProperty("--done", "calc(8px + (100% - 16px) * " + share(index) + ")");
     place.slider.setAttribute("aria-valuetext", now.title + ". " + now.words);
     set(place.title, now.title[0].toUpperCase() + now.title.slice(1));
     set(place.words, now.words);

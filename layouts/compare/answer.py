@@ -54,7 +54,7 @@ def run(services: Services, question: Question, name: str, page: str = "") -> Da
 
 def _answered(services: Services, question: Question, drawing: Drawing, columns: Sequence[Column]) -> Data:
     rows = _rows(question, columns)
-    there = [(each.title, model) for _, each, model in live(columns)]
+    there = [(each.name, model) for _, each, model in live(columns)]
     answers = _answers(columns)
     return {
         "serial": question.serial,
@@ -75,7 +75,7 @@ def _answers(columns: Sequence[Column]) -> list[Answer]:
     for _, column, model in live(columns):
         values = probabilities(column)
         if values is not None:
-            found.append(Answer(column.title, model.classes, values))
+            found.append(Answer(column.name, model.classes, values))
     return found
 
 

@@ -1,11 +1,10 @@
 """The compare page's experiments: parity, shifted pictures, permuted pixels, and what each network is measured at."""
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from cachetools import LRUCache
 
 from ...backends.base import Array, Model
 from ...drawing.fit import fit_images
@@ -21,6 +20,7 @@ from ...evaluation.shifts import (
 )
 from ...models.agreement import TOLERANCE
 from ..services import Services
+from .measures import Kept
 from .question import Column, Drawing, Question, columns_of, live
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,6 @@ EACH = 2
 """Test digits of each class that are moved."""
 MIXED = 1000
 """Test images that permuted pixels are measured on."""
-
-_SHARES: MutableMapping[Any, Array] = LRUCache(32)
-"""Model and data set → what `shift_shares` found, which takes a second or two."""
 
 
 def parity_told(services: Services, question: Question, sent: Mapping[str, Any]) -> Data:
@@ -85,7 +82,7 @@ def shifts_told(services: Services, question: Question) -> Data:
         if column.forward is not None:
             found = shift_test(model, column.forward.image, _label(question, model))
             told[at] = {
-                "title": column.title,
+                "title": column.name,
                 "classes": list(model.classes),
                 "offsets": found.offsets.tolist(),
                 "predicted": found.predicted.ravel().tolist(),
@@ -97,29 +94,33 @@ def shifts_told(services: Services, question: Question) -> Data:
     return {"columns": told, "words": _shift_words([each for each in told if each])}
 
 
-def shifts_of_digits_told(services: Services, question: Question) -> Data:
-    """How many of a few test digits, as many of each class, every network takes rightly at each of the places."""
+def shifts_of_digits_told(services: Services, question: Question, known: Kept[Array]) -> Data:
+    """How many of a few test digits, as many of each class, every network takes rightly at each of the places.
+
+    Args:
+        services: of the server.
+        question: what the page shows.
+        known: what was found for a network before.
+    """
     columns = columns_of(services, question, Drawing(services, question))
     told: list[Data | None] = [None] * len(columns)
     for at, column, model in live(columns):
-        told[at] = {"title": column.title, **_shares_told(services, model)}
-    known = [each for each in told if each and "share" in each]
+        told[at] = {"title": column.name, **_shares_told(services, model, known)}
+    measured = [each for each in told if each and "share" in each]
     return {
         "columns": told,
-        "words": _shift_words(known, f"with {EACH * len(services.samples[0].classes)} test digits "),
+        "words": _shift_words(measured, f"with {EACH * len(services.samples[0].classes)} test digits "),
     }
 
 
-def _shares_told(services: Services, model: Model) -> Data:
+def _shares_told(services: Services, model: Model, known: Kept[Array]) -> Data:
     dataset = services.samples[0]
     if model.classes != dataset.classes:
         return {"unlike": f"{dataset.title} has other classes."}
     key = model.backend, model.version, dataset.checksum
-    if key not in _SHARES:
-        places = np.concatenate([dataset.indices_of(label)[:EACH] for label in range(len(dataset.classes))])
-        images = fit_images(dataset.images[places], model.input_shape)
-        _SHARES[key] = shift_shares(model, images, dataset.labels[places])
-    found = _SHARES[key]
+    places = np.concatenate([dataset.indices_of(label)[:EACH] for label in range(len(dataset.classes))])
+    images = fit_images(dataset.images[places], model.input_shape)
+    found = known.get(key, lambda: shift_shares(model, images, dataset.labels[places]))
     step = max(1, round(max(model.input_shape[:2]) / 28))
     return {
         "shares": np.round(found.ravel().astype(float), 4).tolist(),
@@ -139,15 +140,15 @@ def _picture(image: Array) -> Data:
 
 
 def _shift_words(told: Sequence[Data], what: str = "") -> str:
-    """Who stands it best, in one sentence; `what` says with what, where that is not the drawing."""
+    """Who stands it best, in one sentence; `what` begins it, where that is not the drawing."""
     if len(told) < 2:
         return ""
     ranked = sorted(told, key=lambda each: -each["share"])
     best, worst = ranked[0], ranked[-1]
     if best["share"] - worst["share"] < 0.005:
-        return f"All of them are {what}right at {100 * best['share']:.0f} % of the places."
+        return f"{what}All of them are right at {100 * best['share']:.0f} % of the places."
     return (
-        f"{best['title']} is {what}right at {100 * best['share']:.0f} % of the places, "
+        f"{what}{best['title']} is right at {100 * best['share']:.0f} % of the places, "
         f"{worst['title']} at {100 * worst['share']:.0f} %."
     )
 
@@ -158,7 +159,7 @@ def permutation_told(services: Services, question: Question) -> Data:
     columns = columns_of(services, question, drawing)
     told: list[Data | None] = [None] * len(columns)
     for at, column, model in live(columns):
-        told[at] = {"title": column.title, **_permuted(services, column, model)}
+        told[at] = {"title": column.name, **_permuted(services, column, model)}
     return {"columns": told}
 
 

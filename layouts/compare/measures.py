@@ -1,28 +1,48 @@
 """What each network of the compare page costs and is worth: known at once, or measured when asked for."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from cachetools import LRUCache
 
-from ...backends.base import Array, Model
+from ...backends.base import Model
 from ...datasets.base import Dataset
 from ...drawing.fit import fit_images
+from ...evaluation.calibration import RELIABILITY_BINS, binned, expected_calibration_error
 from ...models.bundled import BUNDLED, weights_path
 from ...training.runs import SOURCE
 from ..services import Services
 from .question import Asked
 
+T = TypeVar("T")
+
 REPEATS = 50
 """Passes of one image whose median is the latency."""
 WARM_UP = 3
-BINS = 15
-"""Of confidence, as in Guo et al. 2017, figure 4."""
 BATCH = 500
+
+
+class Kept(Generic[T]):
+    """Keeps what took long to find, as much as fits; safe to use from many threads at once, and safe to lose."""
+
+    def __init__(self, limit: int = 64) -> None:
+        self._found: LRUCache[Hashable, T] = LRUCache(limit)
+        self._lock = Lock()
+
+    def get(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What was found for this key before, else what is found now."""
+        with self._lock:
+            if key in self._found:
+                return self._found[key]
+        found = find()
+        with self._lock:
+            self._found[key] = found
+        return found
 
 
 @dataclass(frozen=True)
@@ -30,7 +50,7 @@ class Measures:
     """Measures networks; what depends on weights and images alone is measured once."""
 
     services: Services
-    _known: MutableMapping[Any, dict[str, Any]] = field(default_factory=lambda: LRUCache(64))
+    _known: Kept[dict[str, Any]] = field(default_factory=Kept)
 
     def facts(self, asked: Asked, model: Model) -> dict[str, Any]:
         """What is known without measuring: parameters, multiply-adds of one image, bytes of the weights' file."""
@@ -54,10 +74,7 @@ class Measures:
         dataset, _ = self.services.samples
         if model.classes != dataset.classes:
             return {"unlike": f"{dataset.title} has other classes, so accuracy says nothing here."}
-        key = model.backend, model.version, dataset.checksum
-        if key not in self._known:
-            self._known[key] = worth(model, dataset)
-        return self._known[key]
+        return self._known.get((model.backend, model.version, dataset.checksum), lambda: worth(model, dataset))
 
     def _bytes(self, asked: Asked) -> int | None:
         """Of the file with the weights; None where there is none."""
@@ -92,17 +109,7 @@ def worth(model: Model, dataset: Dataset) -> dict[str, Any]:
     return {
         "accuracy": float(right.mean()),
         "loss": float(loss.mean()),
-        "calibration_error": calibration_error(answers.max(1), right),
+        "calibration_error": expected_calibration_error(binned(answers.max(1), right, RELIABILITY_BINS)),
         "images": len(dataset),
         "dataset": dataset.title,
     }
-
-
-def calibration_error(confidence: Array, right: Any) -> float:
-    """How far confidence and accuracy lie apart, on average over bins of confidence (Guo et al. 2017, equation 3)."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(float(right[bins == each].mean()) - float(confidence[bins == each].mean())) * (bins == each).mean()
-        for each in np.unique(bins)
-    ]
-    return float(sum(gaps))

@@ -223,7 +223,10 @@ def _table() -> Any:
         "What they cost, and how good they are",
         html.Div(html.Table(className="facts"), className="table-scroll"),
         words="Latency is the median of 50 passes of one image on this computer, measured when you ask for it.",
-        tools=_button("Measure now", "measure"),
+        tools=[
+            html.A("How they stand disturbance", href="../robustness/", className="text-button robust-link"),
+            _button("Measure now", "measure"),
+        ],
     )
 
 

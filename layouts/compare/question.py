@@ -95,6 +95,7 @@ class Column:
     Attributes:
         asked: which one.
         title: what the page calls it.
+        name: the part of the title that tells it from the others here.
         model: the opened network; None while it is not there.
         forward: the pass of the drawing; None without a drawing.
         opening: what is happening while it is being opened.
@@ -103,6 +104,7 @@ class Column:
 
     asked: Asked
     title: str
+    name: str
     model: Model | None = None
     forward: Pass | None = None
     opening: str = ""
@@ -139,34 +141,42 @@ def columns_of(services: Services, question: Question, drawing: Drawing) -> list
         InkError: ink that cannot be read.
         DatasetError: a sample that does not exist.
     """
-    return [_column(services, asked, drawing) for asked in question.subjects]
+    names = _names(services, question.subjects)
+    return [_column(services, asked, drawing, *name) for asked, name in zip(question.subjects, names, strict=True)]
 
 
-def title_of(services: Services, asked: Asked) -> str:
-    """What the page calls a network in its framework."""
-    backend = next((each.title for each in services.backends if each.name == asked.backend), asked.backend)
-    source, _, snapshot = asked.model.partition("@")
-    return " · ".join(each for each in (services.title(source), snapshot, backend) if each)
+def _names(services: Services, subjects: Sequence[Asked]) -> list[tuple[str, str]]:
+    """The title of each network in its framework, and the part of it that tells it from the others here."""
+    networks, titles = [], []
+    for asked in subjects:
+        source, _, snapshot = asked.model.partition("@")
+        backend = next((each.title for each in services.backends if each.name == asked.backend), asked.backend)
+        networks.append(" · ".join(each for each in (services.title(source), snapshot) if each))
+        titles.append((networks[-1], backend))
+    whole = [" · ".join(each) for each in titles]
+    for parts in (networks, [backend for _, backend in titles]):
+        if len(set(parts)) == len(parts):
+            return list(zip(whole, parts, strict=True))
+    return list(zip(whole, whole, strict=True))
 
 
-def _column(services: Services, asked: Asked, drawing: Drawing) -> Column:
-    title = title_of(services, asked)
+def _column(services: Services, asked: Asked, drawing: Drawing, title: str, name: str) -> Column:
     try:
         model = services.open_beside(asked.model, asked.backend)
     except BackendError as error:
-        return Column(asked, title, fault=str(error))
+        return Column(asked, title, name, fault=str(error))
     if model is None:
         stage = services.pool.stage(asked.model, asked.backend) or f"Opening {asked.model}…"
-        return Column(asked, title, opening=stage)
+        return Column(asked, title, name, opening=stage)
     image = drawing.image(model.input_shape)
     if drawing.empty:
-        return Column(asked, title, model)
+        return Column(asked, title, name, model)
     try:
         forward = Pass(model, image)
         _ = forward.activations  # here, so that it fails in its own column
     except Exception as error:
-        return Column(asked, title, model, fault=f"{model.name} failed: {type(error).__name__}: {error}")
-    return Column(asked, title, model, forward)
+        return Column(asked, title, name, model, fault=f"{model.name} failed: {type(error).__name__}: {error}")
+    return Column(asked, title, name, model, forward)
 
 
 def probabilities(column: Column) -> Array | None:

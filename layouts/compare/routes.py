@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, request
 
-from ...backends.base import BackendError
+from ...backends.base import Array, BackendError
 from ...datasets.base import DatasetError
 from ...drawing.ink import InkError
 from ...evaluation.parity import ParityError
@@ -17,7 +17,7 @@ from ..train.figures import curves
 from ..wire import packed
 from .answer import answer, run
 from .experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
-from .measures import Measures
+from .measures import Kept, Measures
 from .question import Asked, Question
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,13 @@ FAULTS = (BackendError, DatasetError, InkError, ParityError, RunError)
 def register_compare_routes(server: Flask, services: Services, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     routes = Blueprint("compare", __name__, url_prefix=prefix)
-    measures = Measures(services)
+    measures, shares = Measures(services), Kept[Array]()
     tasks: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
         "answer": lambda sent: answer(services, Question.of(sent)),
         "run": lambda sent: run(services, Question.of(sent), str(sent.get("panel")), str(sent.get("page", ""))[:20]),
         "parity": lambda sent: parity_told(services, Question.of(sent), sent),
         "shifts": lambda sent: shifts_told(services, Question.of(sent)),
-        "digits": lambda sent: shifts_of_digits_told(services, Question.of(sent)),
+        "digits": lambda sent: shifts_of_digits_told(services, Question.of(sent), shares),
         "permutation": lambda sent: permutation_told(services, Question.of(sent)),
         "facts": lambda sent: _facts(services, measures, Question.of(sent)),
         "measure": lambda sent: measures.measured(Asked(str(sent["model"]), str(sent["backend"]))),
@@ -45,14 +45,14 @@ def register_compare_routes(server: Flask, services: Services, prefix: str) -> N
     @routes.post("/<task>")
     def asked(task: str) -> Response:
         """Does what is asked for; `fault` says in a sentence why it cannot be done."""
-        return _frame(_done(tasks.get(task) or abort(404)))
+        return _frame(_done(tasks.get(task) or abort(404), _sent()))
 
     server.register_blueprint(routes)
 
 
-def _done(task: Callable[[Mapping[str, Any]], Any]) -> Any:
+def _done(task: Callable[[Mapping[str, Any]], Any], sent: Mapping[str, Any]) -> Any:
     try:
-        return task(_sent())
+        return task(sent)
     except FAULTS as error:
         log.warning("%s", error)
         return {"fault": str(error)}

@@ -11,7 +11,7 @@ from ..page import backend_option
 from ..services import Services
 from . import ids
 from .form import OPTIMISERS, SCHEDULES, begins, defaults, sources
-from .presets import RECIPES
+from .presets import RECIPE_WORDS, RECIPES
 
 ORDER = ("label", "input", "description", "error")
 """Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
@@ -152,9 +152,17 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
 
 def _how(values: dict[str, Any]) -> list[Any]:
     presets = [
-        html.Button(f"{name.capitalize()} recipe", id=_preset(name), className="text-button preset") for name in RECIPES
+        html.Button(
+            name.capitalize(),
+            id=_preset(name),
+            className="text-button preset",
+            title=f"{RECIPE_WORDS[name]}.",
+            **{"aria-label": f"{name.capitalize()} recipe"},
+        )
+        for name in RECIPES
     ]
     return [
+        html.Div("Recipe", className="field-label wide"),
         html.Div(presets, className="presets wide", role="group", id=ids.PRESETS, **{"aria-label": "Recipes"}),
         _number("epochs", "Epochs", values, "How often each image is seen.", min=1, allowDecimal=False),
         _number("batch", "Batch size", values, "Images a step; empty: all.", min=1, allowDecimal=False),
@@ -179,6 +187,7 @@ def _more(values: dict[str, Any]) -> list[Any]:
         _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
         _text_number("weight-decay", "Weight decay", values, "Pulls weights to zero."),
         _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
+        _number("beta2", "Memory β₂", values, "Of Adam, for squares.", min=0, max=0.9999, step=0.001),
         _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
     ]
 

@@ -141,6 +141,7 @@ def _recipe(values: Values) -> Recipe:
         name=values.get("optimiser"),  # type: ignore[arg-type]  # checked with the rest of the run
         weight_decay=_number(values, "weight-decay", "Weight decay"),
         momentum=_number(values, "momentum", "Momentum"),
+        beta2=_number(values, "beta2", "Adam's β₂"),
         label_smoothing=_number(values, "label-smoothing", "Label smoothing"),
     )
     return Recipe(

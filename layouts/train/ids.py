@@ -6,13 +6,13 @@ SCHEME = "scheme"
 
 FIELDS = (
     "network", "architecture", "backend", "begin", "weights", "source", "path", "skip", "share", "validation", "epochs",
-    "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "label-smoothing", "seed",
-    "title",
+    "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "beta2", "label-smoothing",
+    "seed", "title",
 )  # fmt: skip
 """The form's fields, by the names that their values go by."""
 RECIPE_FIELDS = (
     "validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum",
-    "label-smoothing",
+    "beta2", "label-smoothing",
 )  # fmt: skip
 """Those that a recipe fills."""
 

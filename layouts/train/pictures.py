@@ -21,8 +21,8 @@ DIGIT = 5
 """The digit that is shown first: it has curves, corners and a gap."""
 PASSED_ON = ("input", "flatten", "dropout")
 """Kinds of layers that answer only what they are given."""
-MOST_WORK = 1_000_000_000
-"""Numbers computed for one picture, which takes about half a second."""
+MOST_WORK = 4_000_000_000
+"""Numbers computed for one picture, which takes half a second at most."""
 TOO_LARGE = "This layer takes too long to be shown while the network learns; look at it on the first page."
 
 

@@ -146,3 +146,13 @@ def port():
     page.locator("[data-action='parity']").click()
     expect(page.locator(".parity-table")).to_contain_text("256 test images: largest", timeout=30_000)
     expect(verdict).to_contain_text("FAIL: conv2_relu")
+
+
+def test_the_page_one_draws_on_leads_here_with_its_drawing(window: Callable[..., Dashboard], server: str) -> None:
+    dashboard = window(server).visit(("prediction", None), sample="7.3")
+    dashboard.page.get_by_role("link", name="Dense net against CNN, on this drawing").click()
+    dashboard.page.wait_for_function(ANSWERED, arg=0, timeout=60_000)
+    expect(dashboard.page.locator(".agreement")).to_have_text("Both see 7.")
+    dashboard.page.wait_for_function("/with=/.test(location.hash)")
+    assert dashboard.address["sample"] == "7.3"
+    expect(dashboard.page.locator(".head")).to_have_count(2)

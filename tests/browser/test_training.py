@@ -39,7 +39,7 @@ def training(dashboard: Dashboard) -> Iterator[Dashboard]:
     """A window on the training page, of a server without runs before and after."""
     page = dashboard.page
     page.goto(f"{dashboard.server}train/")
-    expect(page.locator(".runs .empty-state")).to_be_visible()
+    expect(page.locator(".runs .empty-state")).to_be_visible(timeout=30_000)
     yield dashboard
     page.evaluate(REMOVE_ALL)
 
@@ -120,20 +120,20 @@ def test_images_of_ones_own_are_looked_through_before_the_training(training: Das
     page.get_by_role("option", name="Your own…").click()
     fill(page, path=str(tmp_path), epochs="1", batch="8", title="Light and dark")
     page.click("#start")
-    expect(page.locator("#form-fault")).to_contain_text("these images have others")
+    expect(page.locator("#form-fault")).to_contain_text("these images have others", timeout=30_000)
     expect(page.locator("#images-words")).to_contain_text("2 classes: dark (20), light (20), 40 images.")
     page.get_by_role("button", name="Give it these 2 classes").click()
     expect(page.locator("#network-words")).to_contain_text("Edited: ")
     expect(page.locator("#network-words")).to_contain_text("2 classes")
 
     page.click("#start")
-    expect(page.get_by_role("dialog")).to_contain_text("1 of 41 pictures cannot be read")
+    expect(page.get_by_role("dialog")).to_contain_text("1 of 41 pictures cannot be read", timeout=30_000)
     expect(page.get_by_role("dialog")).to_contain_text("torn.png")
     page.keyboard.press("Escape")
     expect(page.locator(".run")).to_have_count(0)
     page.click("#start")
     page.get_by_role("button", name="Train without them").click()
-    expect(page.locator(".run-header h2")).to_have_text("Light and dark")
+    expect(page.locator(".run-header h2")).to_have_text("Light and dark", timeout=30_000)
     expect(page.locator(STATE)).to_have_text("Done", timeout=30_000)
 
 

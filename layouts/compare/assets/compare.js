@@ -3,7 +3,8 @@
  * ink.js watches the paper and asks `scope.wire.ask` for an answer; the next drawing leaves when the last answer is on
  * the screen. What is compared stands in the address after `#`: `with` (backend:model, once for each column), `view`,
  * `set` (its settings), `unit`, `target`, `apart` (each column its own scale), `rows` where layers were chosen by hand,
- * `against` and `tolerance` of the parity table, and the drawing as on the page one draws on.
+ * `against` and `tolerance` of the parity table, and the drawing as on the page one draws on. `preset` stands for the
+ * networks of a button.
  */
 (function () {
   "use strict";
@@ -11,7 +12,7 @@
   const scope = (window.layerscope = window.layerscope || {});
   const find = (selector) => document.querySelector(selector);
   const make = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || "", textContent: text ?? "" });
-  const state = { subjects: [], view: { visualizer: "", settings: {}, unit: null, target: null, shared: true }, rows: null, against: 1, tolerance: "1e-4" };
+  const state = { subjects: [], view: { visualizer: "", settings: {}, unit: null, target: null, shared: true }, rows: null, against: 1, tolerance: "1e-4", off: [] };
   const page = (scope.compare = { state, find, make, post, question, changed, painted: 0, answer: null });
   let config = null, keys = {}, asking = null, retry = null, faulted = false;
 
@@ -41,7 +42,7 @@
     return scope.wire.unpack(await reply.arrayBuffer());
   }
   function question() {
-    return { subjects: state.subjects, ink: scope.ink.published, view: state.view, rows: state.rows };
+    return { subjects: state.subjects, ink: scope.ink.published, view: state.view, rows: state.rows, off: state.off };
   }
   async function ask() {
     clearTimeout(retry);
@@ -99,6 +100,7 @@
     if (state.rows) query.set("rows", JSON.stringify(state.rows));
     if (state.against !== 1) query.set("against", state.against);
     if (state.tolerance !== "1e-4") query.set("tolerance", state.tolerance);
+    if (state.off.length) query.set("off", state.off.join(","));
     if (ink && ink.sample) query.set("sample", ink.sample.join("."));
     else if (ink && ink.ink) query.set("ink", await scope.ink.compact(ink.ink));
     if (ink && ink !== scope.ink.published) return;
@@ -111,7 +113,9 @@
     const parsed = (name, other) => { try { return query.has(name) ? JSON.parse(query.get(name)) : other; } catch (error) { return other; } };
     const whole = (name) => (/^\d{1,6}$/.test(query.get(name) || "") ? Number(query.get(name)) : null);
     const subjects = query.getAll("with").map((text) => ({ backend: text.slice(0, text.indexOf(":")), model: text.slice(text.indexOf(":") + 1) }));
-    state.subjects = subjects.length ? subjects.slice(0, MOST) : config.subjects.map((each) => ({ ...each }));
+    const preset = page.presets[query.get("preset")];
+    state.subjects = subjects.length ? subjects.slice(0, MOST) : preset ? preset() : config.subjects.map((each) => ({ ...each }));
+    state.off = (query.get("off") || "").split(",").filter(Boolean);
     const known = config.views.some((view) => view.name === query.get("view"));
     const settings = parsed("set", {}), rows = parsed("rows", null);
     state.view = { visualizer: known ? query.get("view") : "", settings: settings && !Array.isArray(settings) && typeof settings === "object" ? settings : {}, unit: whole("unit"), target: whole("target"), shared: !query.has("apart") };

@@ -40,6 +40,9 @@
       place.children[at].classList.toggle("is-fault", !!column.fault);
       if (words.textContent !== text) words.textContent = text;
     });
+    const measured = new URLSearchParams(state.subjects.map((each) => ["model", each.model]));
+    measured.set("backend", state.subjects[0].backend);
+    find(".robust-link").href = "../robustness/#" + measured;
     find(".incomparable").textContent = told.incomparable.join(" ");
     const dense = state.subjects.some((each) => each.model.startsWith("dense")) && state.subjects.some((each) => each.model.startsWith("cnn"));
     find(".dense-words").hidden = !dense;

@@ -5,7 +5,7 @@
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const POLL = 300, NO_ANSWER = "The server does not answer; try again.";
   const form = {}, place = () => document.getElementById("images-words");
-  let serial = 0, looked = 0;
+  let serial = 0, looked = 0, starting = null;
   scope.images = { classes: [] };
 
   /* Asks until everything is known; null where something else has been chosen meanwhile. */
@@ -56,6 +56,7 @@
     document.getElementById("skip-field").hidden = true;
     if (source === "own" && !(path || "").trim()) { serial += 1; scope.images.classes = []; place().replaceChildren(); return; }
     try {
+      await starting; // what the button asked for goes first
       const told = await examine((words) => place().replaceChildren(make("p", { className: "note" }, words)));
       if (!told) return;
       scope.images.classes = told.classes || [];
@@ -72,9 +73,10 @@
     const say = (children) => window.dash_clientside.set_props("form-fault", { children });
     let told;
     try {
-      told = await examine((words) => start(words, true));
-    } catch (error) {
-      told = { fault: NO_ANSWER };
+      starting = examine((words) => start(words, true)).catch(() => ({ fault: NO_ANSWER }));
+      told = await starting;
+    } finally {
+      starting = null;
     }
     start("Start training", false);
     if (!told) return;

@@ -71,7 +71,7 @@
       if (!place.firstChild) {
         const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
         select.append(...[1, 2, 3, 4, 6, 8].map(choice));
-        place.append(select, " at once");
+        place.append(select, " at once", make("span", { className: "form-fault", role: "alert" }));
       }
       const select = place.firstChild;
       if (![...select.options].some((option) => Number(option.value) === runs)) select.append(choice(runs)); // set elsewhere
@@ -90,7 +90,7 @@
   async function setAtOnce(select) {
     const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
     select.blur();
-    if (told.fault) set(page().find(".announcer"), told.fault);
+    set(select.parentNode.lastChild, told.fault || "");
     page().refresh();
   }
 
