@@ -142,7 +142,7 @@ def test_what_keeps_the_contract_passes(suspect: Callable[[str], Visualizer], py
 FAULTS = {
     "no figure": (view("return None"), "It returns nothing; return a plotly Figure, or yield Frame"),
     "a list": (view("return [1]"), "It returns an object of type list; return a plotly Figure"),
-    "no frame": (view("yield bars([1])"), "It yields an object of type Figure; yield Frame(figure, share)."),
+    "no frame": (view("yield bars([1])"), "It yields an object of type PlainFigure; yield Frame(figure, share)."),
     "no frames": (view("yield from ()"), "It yields no figure; the last frame should hold one."),
     "backwards": (
         view("yield Frame(bars([1]), 0.5)\nyield Frame(None, 0.25)"),

@@ -125,7 +125,7 @@ def test_the_accuracy_begins_by_itself_and_shows_what_it_cost(dashboard: Dashboa
 
 
 def test_a_running_view_is_stopped_and_run_again(dashboard: Dashboard) -> None:
-    panel = {"visualizer": "occlusion", "settings": {"method": "RISE", "masks": 4000}}
+    panel = {"visualizer": "occlusion", "settings": {"method": "RISE", "masks": 3900}}
     dashboard.visit(panels=json.dumps([panel]), model="cnn-batchnorm", sample="7.0")
     view = dashboard.panels("occlusion")
     view.get_by_role("button", name="Run").click()
