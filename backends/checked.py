@@ -132,8 +132,7 @@ class CheckedModel(Model):
             return self._nothing(names)
         if len(images) <= self.at_once:
             return MappingProxyType(self._passed(images, names, scales))
-        parts = [self._passed(part, names, scales) for part in self._slices(images)]
-        return _joined(names, parts)
+        return _joined(names, self._each(lambda part: self._passed(part, names, scales), self._slices(images)))
 
     def logits(self, images: Array, edits: Sequence[Edit] = ()) -> Array:
         name = self._logits_name()
