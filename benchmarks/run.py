@@ -1,6 +1,7 @@
-"""Measures everything and prints it: `make bench`; `--only live` one part, `--docs` writes docs/benchmarks.md anew."""
+"""Measures everything and prints it: `make bench`; `--only live` one part, `--docs` writes docs/benchmarks.md."""
 
 import argparse
+import re
 import time
 import trace
 from collections.abc import Callable, Mapping, Sequence
@@ -35,9 +36,10 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures this; `make bench ARGS=--docs` writes this page. All times are milliseconds, the median and in
-brackets the 95th percentile. What is compared is timed in the same run, in turns of a few hundredths of a second or one
-drawn digit each, so that all meet the same neighbours on the machine; ratios are medians over these turns.
+`make bench` measures this; `make bench ARGS=--docs` writes this page, and `ARGS="--docs --only live"` a part of it;
+parts may be of different hours. All times are milliseconds, unless a table says otherwise, the median and in brackets
+the 95th percentile. What is compared is timed in the same run, in turns of a few hundredths of a second or one drawn
+digit each, so that all meet the same neighbours on the machine; ratios are medians over these turns.
 """
 
 TRACE = """\
@@ -135,15 +137,16 @@ TRAINING = "## Training\n"
 START = "## Until there is something to see\n"
 
 
+MACHINE = "## The machine"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the parts, prints their tables, and saves everything as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(_PARTS), action="append", help="a part to measure; may be repeated")
     parser.add_argument("--model", default="cnn-compact", help="what is drawn for: a bundled network or a weights file")
-    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md from all parts")
+    parser.add_argument("--docs", action="store_true", help="write what was measured into docs/benchmarks.md")
     arguments = parser.parse_args(argv)
-    if arguments.docs and arguments.only:
-        parser.error("--docs needs all parts; leave --only out.")
     where, texts = machine(), []
     begin = time.perf_counter()
     save("machine", where)
@@ -153,12 +156,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         save(part, found)
         texts.append(write(found))
         print(texts[-1], flush=True)
-    texts.append("## The machine\n\n" + table(("what", "which"), list(where.items())) + "\n")
+    texts.append(f"{MACHINE}\n\n" + table(("what", "which"), list(where.items())) + "\n")
     print(texts[-1])
     print(f"Measured in {time.perf_counter() - begin:.0f} seconds.")
     if arguments.docs:
-        DOCUMENT.write_text("\n".join([INTRODUCTION, *texts]))
+        before = DOCUMENT.read_text() if arguments.only and DOCUMENT.is_file() else ""
+        DOCUMENT.write_text(page(before, texts))
     return 0
+
+
+def page(before: str, texts: Sequence[str]) -> str:
+    """The page with these sections: each in the place of the one of its title, else at the end; the machine is last."""
+    kept = re.split(r"^(?=## )", before, flags=re.MULTILINE)[1:]
+    sections = {text.splitlines()[0]: text.strip() for text in [*kept, *texts]}
+    last = sections.pop(MACHINE)
+    return "\n\n".join([INTRODUCTION.strip(), *sections.values(), last]) + "\n"
 
 
 def _write_live(found: Mapping[str, Any]) -> str:
