@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Flask, Response, abort
 
 from ...backends.base import Array, BackendError
 from ...datasets.base import DatasetError
@@ -12,9 +12,9 @@ from ...drawing.ink import InkError
 from ...evaluation.parity import ParityError
 from ...training.config import RunError
 from ...training.runs import SOURCE
+from ..exchange import as_frame, sent
 from ..services import Services
 from ..train.figures import curves
-from ..wire import packed
 from .answer import answer, run
 from .experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from .measures import Kept, Measures
@@ -30,29 +30,29 @@ def register_compare_routes(server: Flask, services: Services, prefix: str) -> N
     routes = Blueprint("compare", __name__, url_prefix=prefix)
     measures, shares = Measures(services), Kept[Array]()
     tasks: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-        "answer": lambda sent: answer(services, Question.of(sent)),
-        "run": lambda sent: run(services, Question.of(sent), str(sent.get("panel")), str(sent.get("page", ""))[:20]),
-        "parity": lambda sent: parity_told(services, Question.of(sent), sent),
-        "shifts": lambda sent: shifts_told(services, Question.of(sent)),
-        "digits": lambda sent: shifts_of_digits_told(services, Question.of(sent), shares),
-        "permutation": lambda sent: permutation_told(services, Question.of(sent)),
-        "facts": lambda sent: _facts(services, measures, Question.of(sent)),
-        "measure": lambda sent: measures.measured(Asked(str(sent["model"]), str(sent["backend"]))),
-        "curves": lambda sent: _curves(services, sent),
-        "snapshots": lambda sent: _snapshots(services, str(sent.get("run"))),
+        "answer": lambda given: answer(services, Question.of(given)),
+        "run": lambda given: run(services, Question.of(given), str(given["panel"]), str(given["page"])[:20]),
+        "parity": lambda given: parity_told(services, Question.of(given), given),
+        "shifts": lambda given: shifts_told(services, Question.of(given)),
+        "digits": lambda given: shifts_of_digits_told(services, Question.of(given), shares),
+        "permutation": lambda given: permutation_told(services, Question.of(given)),
+        "facts": lambda given: _facts(services, measures, Question.of(given)),
+        "measure": lambda given: measures.measured(Asked(str(given["model"]), str(given["backend"]))),
+        "curves": lambda given: _curves(services, given),
+        "snapshots": lambda given: _snapshots(services, str(given.get("run"))),
     }
 
     @routes.post("/<task>")
     def asked(task: str) -> Response:
         """Does what is asked for; `fault` says in a sentence why it cannot be done."""
-        return _frame(_done(tasks.get(task) or abort(404), _sent()))
+        return as_frame(_done(tasks.get(task) or abort(404), sent()))
 
     server.register_blueprint(routes)
 
 
-def _done(task: Callable[[Mapping[str, Any]], Any], sent: Mapping[str, Any]) -> Any:
+def _done(task: Callable[[Mapping[str, Any]], Any], given: Mapping[str, Any]) -> Any:
     try:
-        return task(sent)
+        return task(given)
     except FAULTS as error:
         log.warning("%s", error)
         return {"fault": str(error)}
@@ -76,9 +76,9 @@ def _facts(services: Services, measures: Measures, question: Question) -> Any:
     return {"fault": None, "facts": found}
 
 
-def _curves(services: Services, sent: Mapping[str, Any]) -> Any:
+def _curves(services: Services, given: Mapping[str, Any]) -> Any:
     """The training curves of several runs in one figure."""
-    ids = [str(id) for id in sent.get("runs", [])][:4]
+    ids = [str(id) for id in given.get("runs", [])][:4]
     runs = [found for id in ids if (found := services.run(id))]
     return {"fault": None, "figure": curves(runs).to_dict() if runs else None}
 
@@ -89,16 +89,3 @@ def _snapshots(services: Services, id: str) -> Any:
         raise RunError("This server keeps no runs.")
     found = services.store.snapshots(id.removeprefix(SOURCE))
     return {"fault": None, "snapshots": [[each.name, f"epoch {each.epoch:g}"] for each in found]}
-
-
-def _sent() -> Mapping[str, Any]:
-    if not request.is_json:
-        abort(415, "Send JSON.")
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
-        abort(400, "Send a JSON object.")
-    return sent
-
-
-def _frame(data: Any) -> Response:
-    return Response(packed(data), mimetype="application/octet-stream", headers={"Cache-Control": "no-store"})

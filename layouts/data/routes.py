@@ -1,14 +1,13 @@
 """What the page of data sets asks the server for: a data set, pages of its images, their means, and their ways."""
 
 import base64
-import logging
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
-from flask import Blueprint, Flask, Response, abort, jsonify, redirect, request
+from flask import Blueprint, Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
 
@@ -17,12 +16,11 @@ from ...datasets.base import DatasetError
 from ...drawing.fit_steps import FitStep, fit_steps
 from ...drawing.pipeline import prepare
 from ...drawing.strokes import render_strokes
+from ..exchange import as_fault, as_json, sent
 from ..services import Services
 from .passage import Network, address_of, network_of
 from .sheets import COLUMNS, PAGE, counts, mean_images, page_of, sheet, tile_size, tiles_of
 from .sources import Choice, Opened, Opening, Sources
-
-log = logging.getLogger(__name__)
 
 EVERY = "all"
 """Stands for all classes in an address."""
@@ -57,22 +55,19 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
         try:
             found = sources.open(choice_of(sent()))
         except DatasetError as error:
-            log.warning("No data: %s", error)
-            return jsonify({"fault": str(error)})
+            return as_fault(error)
         if isinstance(found, Opening):
-            return jsonify({"opening": {"done": found.done, "total": found.total}})
-        return jsonify(facts(found))
+            return as_json({"opening": {"done": found.done, "total": found.total}})
+        return as_json(facts(found))
 
     @routes.get("/items/<id>/<label>/<int:page>")
     def items(id: str, label: str, page: int) -> Response:
         """Position and class of every image of a page."""
         found = opened(id)
         places = page_of(found.dataset, _label(label, found), page)
-        return Response(
-            jsonify([[int(place), int(found.dataset.labels[place])] for place in places]).data,
-            mimetype="application/json",
-            headers=BY_CONTENT,
-        )
+        reply = as_json([[int(place), int(found.dataset.labels[place])] for place in places])
+        reply.headers.update(BY_CONTENT)
+        return reply
 
     @routes.get("/sheets/<id>/<label>/<int:page>.png")
     def images(id: str, label: str, page: int) -> Response:
@@ -97,8 +92,8 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
         try:
             network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
         except BackendError as error:
-            return jsonify({"fault": str(error)})
-        return jsonify(steps_of(found, _index(index, found), network))
+            return as_fault(error)
+        return as_json(steps_of(found, _index(index, found), network))
 
     @routes.get("/look/<id>/<int:index>")
     def look(id: str, index: int) -> ResponseReturnValue:
@@ -155,16 +150,6 @@ def steps_of(opened: Opened, index: int, network: Network) -> dict[str, Any]:
     told = [_told(step) for step in _steps(opened, index, network)]
     told[-1]["shape"] = [1, *network.input_shape]
     return {"index": index, "label": label, "name": opened.dataset.classes[label], "steps": told}
-
-
-def sent() -> Mapping[str, Any]:
-    """The JSON object that came with a POST, which no other site can send unasked."""
-    if not request.is_json:
-        abort(415, "Send JSON.")
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        abort(400, "Send a JSON object.")
-    return given
 
 
 def _steps(opened: Opened, index: int, network: Network) -> list[FitStep]:

@@ -9,14 +9,15 @@ from importlib import import_module
 from threading import Thread
 from typing import Any
 
-import orjson
 from flask import Blueprint, Flask, Response, abort, request
 
 from ...backends.base import BackendError
-from ...evaluation.report import QUANTITIES, as_csv, as_json, percent
+from ...evaluation.report import QUANTITIES, as_csv, percent
+from ...evaluation.report import as_json as reported
 from ...evaluation.sets import SETS, there
 from ...training.config import RunError
 from ...training.runs import SOURCE
+from ..exchange import as_json, sent
 from ..panels import digest
 from ..services import Services
 from . import figures, gallery, pictures
@@ -38,48 +39,48 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
         """Models, snapshots of runs, backends and sets of images that can be chosen."""
         # Whoever asks is about to evaluate: what takes a second to import is there by then.
         Thread(target=import_module, args=("sklearn.metrics",), daemon=True).start()
-        return _json(choices_of(services))
+        return as_json(choices_of(services))
 
     @routes.post("/state")
     def state() -> Response:
         """How an evaluation stands, and what there is to see where the page has not got it."""
-        sent = _sent()
+        given = sent()
         try:
-            subject = subject_of(sent, services)
+            subject = subject_of(given, services)
         except BackendError as error:
-            return _json({"status": "failed", "message": str(error)})
-        work = evaluations.of(subject, bool(sent.get("start")))
+            return as_json({"status": "failed", "message": str(error)})
+        work = evaluations.of(subject, bool(given.get("start")))
         if work is None:
-            return _json({"status": "none"})
-        if sent.get("stop"):
+            return as_json({"status": "none"})
+        if given.get("stop"):
             work.stop()
-        return _json(state_of(evaluations, work, sent))
+        return as_json(state_of(evaluations, work, given))
 
     @routes.post("/gallery")
     def images() -> Response:
         """One page of the images that a selection means."""
-        sent = _sent()
-        return _json(gallery.gallery(_found(evaluations, str(sent.get("id"))), sent))
+        given = sent()
+        return as_json(gallery.gallery(_found(evaluations, str(given.get("id"))), given))
 
     @routes.post("/image")
     def image() -> Response:
         """One image, and what was answered."""
-        sent = _sent()
-        found = _found(evaluations, str(sent.get("id")))
+        given = sent()
+        found = _found(evaluations, str(given.get("id")))
         try:
-            return _json(gallery.detail(services, found, _number(sent, "image")))
+            return as_json(gallery.detail(services, found, _number(given, "image")))
         except IndexError as error:
-            return _json({"fault": str(error)})
+            return as_json({"fault": str(error)})
 
     @routes.post("/nearest")
     def nearest() -> Response:
         """How the search for the nearest training images stands, with those found so far."""
-        sent = _sent()
-        found = _found(evaluations, str(sent.get("id")))
+        given = sent()
+        found = _found(evaluations, str(given.get("id")))
         try:
-            return _json(nearest_of(evaluations, found, sent))
+            return as_json(nearest_of(evaluations, found, given))
         except BackendError as error:
-            return _json({"status": "failed", "message": str(error)})
+            return as_json({"status": "failed", "message": str(error)})
 
     @routes.get("/of/<id>/sprite.png")
     def sprite(id: str) -> Response:
@@ -104,7 +105,7 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
         if kind == "csv":
             text = as_csv({found.images.title: found.metrics})
             return Response(text, mimetype="text/csv", headers={"Content-Disposition": name})
-        reply = _json({"set": found.images.title, **as_json(found.metrics), "seconds": found.seconds})
+        reply = as_json({"set": found.images.title, **reported(found.metrics), "seconds": found.seconds})
         reply.headers["Content-Disposition"] = name
         return reply
 
@@ -143,13 +144,13 @@ def _words(epoch: float, step: int) -> str:
     return f"after {epoch:g} epoch{'' if epoch == 1 else 's'}" if float(epoch).is_integer() else f"after step {step:,}"
 
 
-def state_of(evaluations: Evaluations, work: Work, sent: Mapping[str, Any]) -> dict[str, Any]:
+def state_of(evaluations: Evaluations, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:
     """How an evaluation stands.
 
     Args:
         evaluations: of the server.
         work: the evaluation.
-        sent: `have` (the key of what the page shows) and `normalise` (of the confusion matrix).
+        given: `have` (the key of what the page shows) and `normalise` (of the confusion matrix).
 
     Returns:
         `status`, `message`, `done`, `total`; `id` once it is finished; and, where the page has something else, `key`
@@ -159,10 +160,10 @@ def state_of(evaluations: Evaluations, work: Work, sent: Mapping[str, Any]) -> d
     if work.status == "done" and found is None:
         return {"status": "none"}
     told = {**work.told, "id": found.id if found else None}
-    normalise = next((each for each in figures.NORMALISATIONS if each == sent.get("normalise")), "counts")
+    normalise = next((each for each in figures.NORMALISATIONS if each == given.get("normalise")), "counts")
     count = found.metrics.count if found else work.done
     key = digest(found.id if found else str(id(work)), str(count), normalise)
-    if key == sent.get("have"):
+    if key == given.get("have"):
         return told
     shown = evaluations.shown(work)
     if shown is None:
@@ -203,19 +204,19 @@ def _shown(shown: Shown, normalise: str) -> dict[str, Any]:
     }
 
 
-def nearest_of(evaluations: Evaluations, found: Found, sent: Mapping[str, Any]) -> dict[str, Any]:
+def nearest_of(evaluations: Evaluations, found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
     """How the search for the training images nearest to one image stands.
 
     Raises:
         BackendError: the model has no such layer.
     """
-    image = _number(sent, "image")
+    image = _number(given, "image")
     if image >= len(found.images):
         return {"status": "failed", "message": f"There is no image {image}."}
-    work = evaluations.neighbours(found, image, str(sent.get("layer")), bool(sent.get("start")))
+    work = evaluations.neighbours(found, image, str(given.get("layer")), bool(given.get("start")))
     if work is None:
         return {"status": "none"}
-    if sent.get("stop"):
+    if given.get("stop"):
         work.stop()
     shown = work.result or work.partial
     return {**work.told, **(shown or {"items": []})}
@@ -226,21 +227,6 @@ def _found(evaluations: Evaluations, id: str) -> Found:
     return evaluations.found(id) or abort(404, "This evaluation has been forgotten; evaluate again.")
 
 
-def _number(sent: Mapping[str, Any], name: str) -> int:
-    value = sent.get(name)
+def _number(given: Mapping[str, Any], name: str) -> int:
+    value = given.get(name)
     return value if type(value) is int and value >= 0 else abort(400, f"{name} is a number from 0.")
-
-
-def _sent() -> Mapping[str, Any]:
-    """The JSON object that came with a POST."""
-    if not request.is_json:
-        abort(415, "Send JSON.")
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
-        abort(400, "Send a JSON object.")
-    return sent
-
-
-def _json(told: Mapping[str, Any]) -> Response:
-    content = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, mimetype="application/json", headers={"Cache-Control": "no-store"})

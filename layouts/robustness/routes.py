@@ -1,12 +1,11 @@
 """What the robustness page asks the server for: sweeps, their worst images, and pictures of disturbed images."""
 
-import logging
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
-from flask import Blueprint, Flask, Response, abort, jsonify, redirect, request
+from flask import Blueprint, Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
 
@@ -14,13 +13,12 @@ from ...backends.base import Array, BackendError
 from ...evaluation.disturbances import BY_NAME, Disturbance
 from ...evaluation.robustness import WORST, Material
 from ..data.passage import address_of, ink_address, network_of
-from ..data.routes import BY_CONTENT, sent
+from ..data.routes import BY_CONTENT
 from ..data.sheets import sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
+from ..exchange import as_fault, as_json, sent
 from ..services import Services
 from .sweeps import MOST_IMAGES, Sweeps, Wanted
-
-log = logging.getLogger(__name__)
 
 KEPT = 128
 """Pictures that the server remembers, most of them below 30 KB."""
@@ -53,12 +51,12 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         try:
             wanted = Wanted.of(given, services)
         except ValueError as error:
-            return jsonify({"fault": str(error)})
+            return as_fault(error)
         if what == "start":
             sweeps.start(viewer, wanted)
         if what == "stop":
             sweeps.stop(viewer)
-        return jsonify({"fault": None, **sweeps.state(viewer, wanted)})
+        return as_json({"fault": None, **sweeps.state(viewer, wanted)})
 
     @routes.post("/worst")
     def worst() -> Response:
@@ -67,14 +65,14 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         try:
             wanted = Wanted.of(given, services)
         except ValueError as error:
-            return jsonify({"fault": str(error)})
+            return as_fault(error)
         disturbance, strength = _point(str(given.get("disturbance")), str(given.get("strength")))
         point = sweeps.point(str(given.get("model")), wanted, disturbance.name, strength)
         found = opened(wanted.data)
         if point is None:
-            return jsonify({"fault": None, "count": 0, "worst": []})
+            return as_json({"fault": None, "count": 0, "worst": []})
         names = _names(services, str(given.get("model")), wanted.backend)
-        return jsonify(
+        return as_json(
             {
                 "fault": None, "count": point.count, "right": point.right, "accuracy": point.accuracy,
                 "interval": point.interval, "tile": _tile(found),

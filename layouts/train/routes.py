@@ -3,11 +3,9 @@
 Whatever changes something is a POST of JSON, which no other site can send without being asked for permission first.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from flask import Blueprint, Flask, Response, abort, request, send_file
 
 from ...backends.base import BackendError
@@ -16,6 +14,7 @@ from ...models.architecture import ArchitectureError
 from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
+from ..exchange import as_fault, as_json, sent
 from ..services import Services
 from .downloads import FORMATS, network_file, offered, written
 from .form import with_epochs
@@ -24,8 +23,6 @@ from .layers import layers_of
 from .pictures import pictures_of
 from .rows import Rows
 from .state import set_at_once, state_of
-
-log = logging.getLogger(__name__)
 
 
 def register_train_routes(server: Flask, services: Services, looks: Looks, prefix: str) -> None:
@@ -40,28 +37,27 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
     def state() -> Response:
         """Everything that has changed since the page asked last."""
         executor.advance()
-        return _json(state_of(executor, rows, _sent()))
+        return as_json(state_of(executor, rows, sent()))
 
     @routes.post("/layers")
     def layers() -> Response:
         """The layers of a network after an edit."""
-        return _answered(lambda: layers_of(_sent()))
+        return _answered(lambda: layers_of(sent()))
 
     @routes.post("/images")
     def images() -> Response:
         """What is in the images that were chosen, as far as it is known by now."""
-        return _answered(lambda: images_of(looks, _sent()))
+        return _answered(lambda: images_of(looks, sent()))
 
     @routes.post("/at-once")
     def at_once() -> Response:
         """Sets how many runs are trained at the same time."""
-        return _answered(lambda: set_at_once(executor, _sent().get("runs")))
+        return _answered(lambda: set_at_once(executor, sent().get("runs")))
 
     @routes.post("/runs/<id>/<action>")
     def act(id: str, action: str) -> Response:
         """Does something with a run; `fault` says in a sentence why it cannot be done."""
-        sent = _sent()
-        doing = _actions(executor, id, sent).get(action) or abort(404)
+        doing = _actions(executor, id, sent()).get(action) or abort(404)
         return _answered(lambda: {"fault": doing()})
 
     @routes.get("/runs/<id>/pictures")
@@ -77,7 +73,7 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
     @routes.get("/formats")
     def formats() -> Response:
         """What networks can be downloaded as."""
-        return _json({"formats": offered(services)})
+        return as_json({"formats": offered(services)})
 
     @routes.post("/<any(runs, models):kind>/<name>/download/<format>")
     def download(kind: str, name: str, format: str) -> Response:
@@ -85,11 +81,10 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
         if format not in FORMATS:
             abort(404)
         try:
-            path = network_file(services, kind, name, str(_sent().get("snapshot") or ""))
+            path = network_file(services, kind, name, str(sent().get("snapshot") or ""))
             file, called = written(path, name, format)
         except (RunError, BackendError, OSError) as error:
-            log.warning("%s as %s: %s", name, format, error)
-            return _json({"fault": str(error)})
+            return as_fault(error)
         return send_file(file, "application/octet-stream", as_attachment=True, download_name=called)
 
     @routes.get("/runs/<id>/metrics.csv")
@@ -105,37 +100,20 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
     server.register_blueprint(routes)
 
 
-def _actions(executor: Executor, id: str, sent: Mapping[str, Any]) -> dict[str, Callable[[], None]]:
+def _actions(executor: Executor, id: str, given: Mapping[str, Any]) -> dict[str, Callable[[], None]]:
     return {
         "stop": lambda: executor.stop(id),
         "resume": lambda: executor.resume(id),
-        "further": lambda: executor.train_further(id, with_epochs(sent.get("epochs"))),
-        "rename": lambda: executor.store.rename(id, str(sent.get("title", ""))[:200]),
-        "note": lambda: executor.store.note(id, str(sent.get("notes", ""))[:20_000]),
+        "further": lambda: executor.train_further(id, with_epochs(given.get("epochs"))),
+        "rename": lambda: executor.store.rename(id, str(given.get("title", ""))[:200]),
+        "note": lambda: executor.store.note(id, str(given.get("notes", ""))[:20_000]),
         "delete": lambda: executor.delete(id),
     }
-
-
-def _sent() -> Mapping[str, Any]:
-    """The JSON object that came with a POST."""
-    if not request.is_json:
-        abort(415, "Send JSON.")
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
-        abort(400, "Send a JSON object.")
-    return sent
 
 
 def _answered(find: Callable[[], Mapping[str, Any]]) -> Response:
     """What is found, or the `fault` in one sentence."""
     try:
-        return _json(find())
+        return as_json(find())
     except (RunError, ArchitectureError, WeightsError, DatasetError, OSError) as error:
-        log.warning("%s %s", request.path, error)
-        return _json({"fault": str(error)})
-
-
-def _json(told: Mapping[str, Any]) -> Response:
-    # Plotly makes base64 of arrays, but leaves empty ones as they are.
-    content = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, mimetype="application/json", headers={"Cache-Control": "no-store"})
+        return as_fault(error)
