@@ -14,8 +14,8 @@ import pytest
 from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends.base import Backend, BackendMissing, Model
-from layerscope.drawing.ink import decode_ink
-from layerscope.drawing.pipeline import Steps, prepare
+from layerscope.drawing.fit import fit_images
+from layerscope.drawing.pipeline import Steps
 from layerscope.evaluation.metrics import Answers, measure
 from layerscope.evaluation.nearest import nearest
 from layerscope.evaluation.predictions import predict
@@ -23,6 +23,7 @@ from layerscope.evaluation.selection import Selection
 from layerscope.layouts.evaluate import figures, gallery, work
 from layerscope.layouts.evaluate.callbacks import add_evaluate_page
 from layerscope.layouts.evaluate.work import Desk, Stopped, Work
+from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import STEPS
 from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input
@@ -71,10 +72,14 @@ def model(folder: Path, pytorch: Backend) -> Model:
 
 
 @pytest.fixture(scope="module")
-def client(folder: Path, pytorch: Backend) -> FlaskClient:
+def services(folder: Path) -> Services:
+    return Services(model=str(folder / "tiny.safetensors"), backend="pytorch", data=folder)
+
+
+@pytest.fixture(scope="module")
+def client(services: Services, pytorch: Backend) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    services = Services(model=str(folder / "tiny.safetensors"), backend="pytorch", data=folder)
     add_evaluate_page(main, services)
     return main.server.test_client()
 
@@ -222,7 +227,7 @@ def test_the_small_images_are_those_that_were_asked_for(client: FlaskClient, fou
 
 
 def test_an_image_leads_to_the_main_page_with_exactly_its_pixels(
-    client: FlaskClient, found: Any, pixels: np.ndarray, probabilities: np.ndarray
+    client: FlaskClient, services: Services, found: Any, pixels: np.ndarray, probabilities: np.ndarray
 ) -> None:
     told = ask(client, "image", id=found["id"], image=7)
     assert (told["true"], told["layer"]) == ("猫", "relu")
@@ -230,8 +235,9 @@ def test_an_image_leads_to_the_main_page_with_exactly_its_pixels(
     link = {name: values[0] for name, values in parse_qs(told["link"].removeprefix("../#")).items()}
     assert (link["label"], link["target"]) == ("1", str(probabilities[7].argmax()))
     assert set(link["off"].split(",")) == set(STEPS)
-    seen = prepare(decode_ink(link["ink"]), (7, 7, 1), Steps(invert=False, crop=False, scale=False, centre=False))
-    np.testing.assert_allclose(seen.image[..., 0] * 255, pixels[7], atol=0.51)
+    source = Source(image=link["image"])
+    seen = prepared(source, services.stored(source), (7, 7, 1), Steps()).image
+    assert np.array_equal(seen, fit_images(pixels[7:8, :, :, None], (7, 7, 1))[0])
     assert "gradient_map" in link["panels"]
     assert ask(client, "image", id=found["id"], image=COUNT)["fault"].endswith(f"Received: {COUNT}")
 

@@ -18,9 +18,10 @@ from ...drawing.pipeline import prepare
 from ...drawing.strokes import render_strokes
 from ..exchange import as_fault, as_json, sent
 from ..services import Services
+from .choice import Choice
 from .passage import Network, address_of, network_of
 from .sheets import COLUMNS, PAGE, counts, mean_images, page_of, sheet, tile_size, tiles_of
-from .sources import Choice, Opened, Opening, Sources
+from .sources import Opened, Opening, Sources
 
 EVERY = "all"
 """Stands for all classes in an address."""
@@ -140,7 +141,6 @@ def facts(opened: Opened) -> dict[str, Any]:
         "page": PAGE,
         "columns": COLUMNS,
         "meansColumns": MEANS_COLUMNS,
-        "grey": dataset.images.shape[3] == 1,
     }
 
 

@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
 
 from ...backends.base import Array, BackendError
-from ...evaluation.disturbances import BY_NAME, Disturbance
+from ...evaluation.disturbances import BY_NAME, Disturbance, disturbance_at
 from ...evaluation.robustness import WORST, Material
-from ..data.passage import address_of, ink_address, network_of
+from ..data.passage import address_of, network_of
 from ..data.routes import BY_CONTENT
 from ..data.sheets import sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
@@ -117,11 +117,8 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         except BackendError as error:
             abort(404, str(error))
         index = int(Material.of(found.dataset, place + 1).order[place])
-        if power == disturbance.neutral and not found.pens:
-            return redirect(f"../../../../../#{address_of(found, index, network)}")
-        image = _disturbed(found, disturbance, power, [place])[0]
-        label = network.label(found.dataset.classes[int(found.dataset.labels[index])])
-        return redirect(f"../../../../../#{ink_address(image, label, network)}")
+        disturbed = ("", "") if power == disturbance.neutral and not found.pens else (disturbance.name, strength)
+        return redirect(f"../../../../../#{address_of(found, index, network, *disturbed)}")
 
     server.register_blueprint(routes)
 
@@ -136,11 +133,10 @@ def _names(services: Services, model: str, backend: str) -> tuple[str, ...]:
 
 def _point(name: str, strength: str) -> tuple[Disturbance, float]:
     """A disturbance and one of its strengths, as an address names them."""
-    disturbance = BY_NAME.get(name) or abort(404, f"Disturbances are {', '.join(BY_NAME)}.")
-    for known in disturbance.strengths:
-        if f"{known:g}" == strength:
-            return disturbance, known
-    return abort(404, f"Strengths of {disturbance.title} are {', '.join(map(str, disturbance.strengths))}.")
+    try:
+        return disturbance_at(name, strength)
+    except ValueError as error:
+        abort(404, str(error))
 
 
 def _number(text: str, opened: Opened) -> int:
