@@ -82,7 +82,7 @@ def saved(path: Path, images: Any, labels: Any, **more: Any) -> str:
 def test_a_data_set_says_what_it_is_and_how_many_images_its_classes_have(
     digits: Dataset, opened: Callable[..., Any]
 ) -> None:
-    told = opened(data="digits")
+    told = opened(data="digits", part="test", path="/own")
     assert told["fault"] is None
     assert (told["count"], told["shape"], told["checksum"]) == (1797, [28, 28, 1], digits.checksum)
     assert told["classes"][3] == {"name": "3", "count": int((digits.labels == 3).sum())}

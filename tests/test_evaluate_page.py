@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ import pytest
 from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends.base import Backend, BackendMissing, Model
+from layerscope.backends.opening import open_model
 from layerscope.drawing.fit import fit_images
 from layerscope.drawing.pipeline import Steps
 from layerscope.evaluation.metrics import Answers, measure
@@ -117,6 +119,31 @@ def test_the_page_can_be_loaded_and_names_what_can_be_evaluated(client: FlaskCli
     assert told["models"][0] == {"value": str(folder / "tiny.safetensors"), "label": "tiny.safetensors"}
     assert {"value": "digits", "label": "Bundled digits"} in told["sets"]
     assert {"pytorch", "keras"} <= {each["value"] for each in told["backends"]}
+
+
+def test_a_chosen_model_is_opened_before_it_is_evaluated(pytorch: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, asked = Event(), Event(), []
+
+    def slowly(source: str, backend: str | None, report: Callable[[str], None]) -> Model:
+        asked.append(source)
+        report("Starting PyTorch…")
+        began.set()
+        assert go_on.wait(30)
+        return open_model(source, backend)
+
+    monkeypatch.setattr("layerscope.backends.opening.open_model", slowly)
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, Services(model="dense", backend="pytorch"))
+    client = main.server.test_client()
+    assert ask(client, "ready", model="dense") is None
+    assert began.wait(30)
+    started = {"model": "dense", "data": "digits"}
+    assert ask(client, "state", **started, start=True)["message"] == "Starting PyTorch…"
+    go_on.set()
+    assert followed(client, "state", **started)["status"] == "done"
+    assert asked == ["dense"]
+    assert "no backend 'theano'" in ask(client, "ready", backend="theano")["fault"]
 
 
 def test_the_numbers_are_those_of_the_core(found: Any, probabilities: np.ndarray) -> None:
@@ -335,6 +362,7 @@ def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     assert {0, *range(990, 995)} <= set(shown.tolist())
     drawn = figures.confusion(metrics)
     assert len(drawn.data[0].x) == figures.MOST_CLASSES
+    assert drawn.layout.meta == {"classes": shown.tolist()}
     assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "words": "c990 called c0", "count": 2}
 
 

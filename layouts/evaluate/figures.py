@@ -71,6 +71,7 @@ def confusion(metrics: Metrics, normalise: str = "counts") -> Figure:
         traces,
         height=520,
         revision=f"confusion {len(places)}",
+        meta={"classes": places.tolist()},
         margin={"l": 60, "r": 8, "t": 8, "b": 52},
         xaxis={**axis, "title": {"text": "the model's answer", "standoff": 8}, "side": "bottom"},
         yaxis={

@@ -5,8 +5,6 @@ Whatever begins or ends work is a POST of JSON, which no other site can send wit
 
 import logging
 from collections.abc import Mapping
-from importlib import import_module
-from threading import Thread
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, request
@@ -17,7 +15,7 @@ from ...evaluation.report import as_json as reported
 from ...evaluation.sets import SETS, there
 from ...training.config import RunError
 from ...training.runs import SOURCE
-from ..exchange import as_json, sent
+from ..exchange import as_fault, as_json, sent
 from ..panels import digest
 from ..services import Services
 from . import figures, gallery, pictures
@@ -37,9 +35,16 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
     @routes.get("/choices")
     def choices() -> Response:
         """Models, snapshots of runs, backends and sets of images that can be chosen."""
-        # Whoever asks is about to evaluate: what takes a second to import is there by then.
-        Thread(target=import_module, args=("sklearn.metrics",), daemon=True).start()
         return as_json(choices_of(services))
+
+    @routes.post("/ready")
+    def ready() -> Response:
+        """Begins to open a model that has been chosen."""
+        try:
+            evaluations.prepare(subject_of(sent(), services))
+        except BackendError as error:
+            return as_fault(error)
+        return as_json(None)
 
     @routes.post("/state")
     def state() -> Response:
@@ -54,7 +59,9 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
             return as_json({"status": "none"})
         if given.get("stop"):
             work.stop()
-        return as_json(state_of(evaluations, work, given))
+        told = state_of(evaluations, work, given)
+        opening = None if told.get("total") else evaluations.opening(subject)
+        return as_json({**told, "message": opening} if opening else told)
 
     @routes.post("/gallery")
     def images() -> Response:

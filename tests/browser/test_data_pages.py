@@ -62,7 +62,7 @@ def test_training_images_do_not_hang_and_own_data_says_what_is_wrong(dashboard: 
     expect(page.locator(".thumb")).to_have_count(200)
 
     page.locator(".thumb").last.click()
-    expect(page.locator("#sample-note")).to_contain_text("MNIST train images: image 59,999, a 8.")
+    expect(page.locator("#sample-note")).to_contain_text("MNIST train images: image 59,999, a 8.", timeout=30_000)
     dashboard.rest()
     assert address(page)["image"] == "mnist-train.59999"
     stored = load_mnist(data_dir / "mnist", "train").images[59_999]

@@ -2,10 +2,10 @@
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
-  const { find } = scope.page;
+  const { find, post } = scope.page;
   const OWN = "own", LAST = "";
   const fields = {};
-  let button = null, going = false;
+  let button = null, going = false, prepared = "";
 
   function select(name, label, options, changed) {
     fields[name] = make("select", { id: "field-" + name, onchange: changed || (() => {}) }, ...options.map(({ value, label: words, missing }) => make("option", { value, disabled: !!missing, title: missing || "" }, words + (missing ? " (not installed)" : ""))));
@@ -17,9 +17,9 @@
     button = make("button", { className: "primary-button", type: "submit" }, "Evaluate");
     fields.path = make("input", { id: "field-path", placeholder: "/home/me/letters", autocomplete: "off" });
     find(".subject-form").replaceChildren(
-      select("model", "Model", models, showSnapshots),
-      select("snapshot", "Snapshot", []),
-      select("backend", "Backend", backends),
+      select("model", "Model", models, () => { showSnapshots(); ready(); }),
+      select("snapshot", "Snapshot", [], ready),
+      select("backend", "Backend", backends, ready),
       select("data", "Images", [...sets, { value: OWN, label: "Images of your own…" }], showPath),
       make("label", { className: "field field-path" }, make("span", {}, "Path on the computer that serves this page"), fields.path,
         make("span", { className: "note" }, "A folder with a folder of pictures for each class, a .npz file of arrays, or a .json file of pixels and labels.")),
@@ -29,15 +29,22 @@
     find(".subject-form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (going) return void page.stop();
-      const model = fields.snapshot.value ? fields.model.value + "@" + fields.snapshot.value : fields.model.value;
       const data = fields.data.value === OWN ? fields.path.value.trim() : fields.data.value;
       if (!data) return void fields.path.focus();
-      const subject = { model, backend: fields.backend.value, data }, place = page.place();
+      const subject = { ...network(), data }, place = page.place();
       const again = Object.keys(subject).every((name) => place[name] === subject[name]);
       if (again) page.begin(subject);
       else page.go({ ...subject, ...page.nothingChosen });
     });
   };
+
+  const network = () => ({ model: fields.model.value + (fields.snapshot.value && "@" + fields.snapshot.value), backend: fields.backend.value });
+  /* The server begins to open what is chosen, so that the first numbers need not wait for a framework to start. */
+  function ready() {
+    if (JSON.stringify(network()) === prepared) return;
+    prepared = JSON.stringify(network());
+    post("ready", network()).catch(() => { prepared = ""; }); // the page says so when something is evaluated
+  }
 
   function showSnapshots() {
     const found = page.choices.snapshots[fields.model.value] || [];
@@ -61,6 +68,7 @@
     fields.data.value = known ? data : OWN;
     if (!known) fields.path.value = data;
     showPath();
+    ready();
   };
   page.going = function (now) {
     going = now;
