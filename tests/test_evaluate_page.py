@@ -363,7 +363,7 @@ def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     drawn = figures.confusion(metrics)
     assert len(drawn.data[0].x) == figures.MOST_CLASSES
     assert drawn.layout.meta == {"classes": shown.tolist()}
-    assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "words": "c990 called c0", "count": 2}
+    assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "count": 2}
 
 
 def test_a_thousand_classes_can_be_evaluated_and_found(tmp_path: Path, pytorch: Backend) -> None:

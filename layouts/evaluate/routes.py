@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, request
 
 from ...backends.base import BackendError
-from ...evaluation.report import QUANTITIES, as_csv, percent
+from ...evaluation.report import QUANTITIES, as_csv, class_words
 from ...evaluation.report import as_json as reported
 from ...evaluation.sets import SETS, there
 from ...training.config import RunError
@@ -190,16 +190,7 @@ def _shown(shown: Shown, normalise: str) -> dict[str, Any]:
             {"name": each.name, "title": each.title, "words": each.words(metrics), "help": each.help}
             for each in QUANTITIES
         ],
-        "classes": [
-            {
-                "name": each.name,
-                "images": each.count,
-                "precision": percent(each.precision) if each.called else "–",
-                "recall": percent(each.recall) if each.count else "–",
-                "f1": percent(each.f1) if each.count or each.called else "–",
-            }
-            for each in metrics.per_class
-        ],
+        "classes": [{"name": each.name, "images": each.count, **class_words(each)} for each in metrics.per_class],
         "mistakes": figures.mistakes(metrics),
         "matrix_note": f"The {drawn} of {of:,} classes with the most mistakes." if drawn < of else "",
         "figures": {
