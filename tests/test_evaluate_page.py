@@ -203,6 +203,37 @@ def test_what_cannot_be_evaluated_is_one_sentence(client: FlaskClient, sent: dic
     assert "\n" not in told["message"]
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "must hold arrays images and labels (or x and y). Received: images"),
+        ({"labels": [0, 1, -1]}, "labels that are whole numbers from 0. Received: -1"),
+        ({"labels": [0, 1, 3]}, None),  # three names for three classes, taken in order
+        ({"labels": ["a", "b", "猫"], "classes": ["a", "b", "猫", "d"]}, "has other classes than the model"),
+    ],
+)
+def test_images_without_labels_or_with_labels_out_of_range(
+    client: FlaskClient, tmp_path: Path, arrays: dict[str, Any], message: str | None
+) -> None:
+    np.savez(tmp_path / "odd.npz", images=np.eye(21).reshape(3, 21, 7)[:, :7], **arrays)
+    told = followed(client, "state", data=str(tmp_path / "odd.npz"))
+    if message:
+        assert (told["status"], message in told["message"]) == ("failed", True)
+    else:
+        assert told["notes"][-1] == "Classes were taken in order: 3 classes, 0, 1, 3 stand for 3 classes, α, 猫, c."
+
+
+def test_one_class_alone_in_pictures_of_mixed_sizes_is_measured(client: FlaskClient, tmp_path: Path) -> None:
+    folder = tmp_path / "cats" / "猫"
+    folder.mkdir(parents=True)
+    for size in ((7, 7), (30, 12), (9, 200)):
+        Image.new("L", size, 40).save(folder / f"{size[0]}.png")
+    told = followed(client, "state", data=str(tmp_path / "cats"))
+    assert (told["status"], told["count"]) == ("done", 3)
+    assert any("fitted to 7×7" in note for note in told["notes"])
+    assert [each["recall"] == "–" for each in told["classes"]] == [True, False, True]
+
+
 def test_a_framework_that_is_missing_is_said_with_the_way_out(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

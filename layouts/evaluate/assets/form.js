@@ -5,7 +5,8 @@
   const { find, post } = scope.page;
   const OWN = "own", LAST = "";
   const fields = {};
-  let button = null, going = false, prepared = "";
+  const prepared = new Set();
+  let button = null, going = false;
 
   function select(name, label, options, changed) {
     fields[name] = make("select", { id: "field-" + name, onchange: changed || (() => {}) }, ...options.map(({ value, label: words, missing }) => make("option", { value, disabled: !!missing, title: missing || "" }, words + (missing ? " (not installed)" : ""))));
@@ -18,12 +19,13 @@
     fields.path = make("input", { id: "field-path", placeholder: "/home/me/letters", autocomplete: "off" });
     find(".subject-form").replaceChildren(
       select("model", "Model", models, () => { showSnapshots(); ready(); }),
-      select("snapshot", "Snapshot", [], ready),
-      select("backend", "Backend", backends, ready),
+      select("snapshot", "Snapshot", [], () => ready()),
+      select("backend", "Backend", backends, () => ready()),
       select("data", "Images", [...sets, { value: OWN, label: "Images of your own…" }], showPath),
       make("label", { className: "field field-path" }, make("span", {}, "Path on the computer that serves this page"), fields.path,
         make("span", { className: "note" }, "A folder with a folder of pictures for each class, a .npz file of arrays, or a .json file of pixels and labels.")),
       button);
+    fields.backend.addEventListener("pointerdown", readyOthers);
     const missing = backends.filter((each) => each.missing).map((each) => make("p", { className: "note" }, each.missing));
     find(".subject-form").append(...missing);
     find(".subject-form").addEventListener("submit", (event) => {
@@ -40,10 +42,15 @@
 
   const network = () => ({ model: fields.model.value + (fields.snapshot.value && "@" + fields.snapshot.value), backend: fields.backend.value });
   /* The server begins to open what is chosen, so that the first numbers need not wait for a framework to start. */
-  function ready() {
-    if (JSON.stringify(network()) === prepared) return;
-    prepared = JSON.stringify(network());
-    post("ready", network()).catch(() => { prepared = ""; }); // the page says so when something is evaluated
+  function ready(given = network()) {
+    const key = JSON.stringify(given);
+    if (prepared.has(key)) return;
+    prepared.add(key);
+    post("ready", given).catch(() => prepared.delete(key)); // the page says so when something is evaluated
+  }
+  /* Whoever opens the list of backends is about to choose another one. */
+  function readyOthers() {
+    for (const { value, missing } of page.choices.backends) if (!missing) ready({ ...network(), backend: value });
   }
 
   function showSnapshots() {
