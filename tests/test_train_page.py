@@ -1,5 +1,6 @@
 """The training page over HTTP: its parts, how runs stand, and what is done with them; nothing is trained here."""
 
+import base64
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends.base import Backend
 from layerscope.cli import main
+from layerscope.drawing.ink import encode_ink
+from layerscope.drawing.pipeline import Steps, prepare
 from layerscope.layouts.services import Services
 from layerscope.layouts.train import ids
 from layerscope.layouts.train.callbacks import add_train_page
@@ -28,6 +31,7 @@ from layerscope.layouts.train.layers import edited, layers_of
 from layerscope.layouts.train.rows import SPARKLINE, row_of, sparkline, thinned
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.first_layer import first_layer
+from layerscope.models.forward import answer
 from layerscope.models.run import EpochMetrics, Run
 from layerscope.models.weights import initial_weights, load_weights, save_weights
 from layerscope.server import create_app
@@ -370,10 +374,34 @@ def test_every_layer_of_every_snapshot_can_be_seen(client: FlaskClient, learnt: 
     assert (offered[0], offered[-1], len(offered)) == ("conv1", "softmax", 12)
     deep = pictures(layer="conv3")["answers"]["layout"]["meta"]["tiles"]
     assert (deep["layer"], deep["units"], deep["height"]) == ("conv3", 64, 3)
-    end = pictures(layer="softmax", digit=3)
-    assert (end["digit"], end["answers"]["layout"]["xaxis"]["ticktext"]) == (3, list("0123456789"))
-    assert end["answers"]["data"] != pictures(layer="softmax", digit=4)["answers"]["data"]
-    assert pictures(layer="nowhere", digit=77)["layer"] == "conv1_relu"
+    end = pictures(layer="softmax", sample="3.0")
+    assert (end["sample"], end["answers"]["layout"]["xaxis"]["ticktext"]) == ([3, 0], list("0123456789"))
+    for other in ("4.0", "3.1"):
+        assert end["answers"]["data"] != pictures(layer="softmax", sample=other)["answers"]["data"]
+    assert pictures(layer="nowhere", sample="77.0")["layer"] == "conv1_relu"
+
+
+def test_a_drawing_of_ones_own_is_answered_to_as_on_the_first_page(
+    client: FlaskClient, services: Services, learnt: Callable[..., str]
+) -> None:
+    id = learnt()
+    drawing = np.ones((140, 140), np.float32)
+    drawing[20:80, 60:72] = 0
+
+    def pictures(**asked: Any) -> dict[str, Any]:
+        return dict(client.get(f"/train/runs/{id}/pictures", query_string=asked).get_json())
+
+    told = pictures(ink=encode_ink(drawing), layer="softmax")
+    image = prepare(drawing, (28, 28, 1), Steps()).image
+    weights = load_weights(services.store.weights_path(f"run:{id}"), BUNDLED["dense"])  # type: ignore[union-attr]
+    wanted = answer(BUNDLED["dense"], weights, image, "softmax")
+    found = np.frombuffer(base64.b64decode(told["answers"]["data"][0]["y"]["bdata"]), np.float32)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert told["sample"] is None
+    fives = len(services.samples[0].indices_of(5))
+    assert pictures(sample=f"5.{fives - 1}")["sample"] == [5, fives - 1]
+    assert pictures(sample=f"5.{fives}")["sample"] == [5, 0]
+    assert pictures(ink="no ink!")["fault"].startswith("The drawing in the address is damaged")
 
 
 def test_a_layer_too_large_to_be_watched_says_so(

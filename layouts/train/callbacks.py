@@ -27,7 +27,9 @@ PREFIX = "/train"
 
 def add_train_page(main: Dash, services: Services) -> Dash:
     """Adds the training page to the server of the main page, at `/train/`, in the same look."""
-    app = add_page(main, "train", partial(train_page, services), Path(__file__).parent / "assets")
+    app = add_page(
+        main, "train", partial(train_page, services), Path(__file__).parent / "assets", scripts=("greys.js",)
+    )
     looks = Looks()
     register_train_routes(app.server, services, looks, PREFIX)
     if services.executor:

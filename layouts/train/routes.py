@@ -10,12 +10,15 @@ from flask import Blueprint, Flask, Response, abort, request, send_file
 
 from ...backends.base import BackendError
 from ...datasets.base import DatasetError
+from ...drawing.ink import InkError
 from ...models.architecture import ArchitectureError
 from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
 from ..exchange import as_fault, as_json, sent
+from ..pictures import Source
 from ..services import Services
+from ..state import sample_in
 from .downloads import FORMATS, network_file, offered, written
 from .form import with_epochs
 from .images import Looks, images_of
@@ -62,11 +65,15 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
 
     @routes.get("/runs/<id>/pictures")
     def pictures(id: str) -> Response:
-        """The first filters after a snapshot, and what a layer answers to one digit."""
+        """The first filters after a snapshot, and what a layer answers to one image."""
         asked = request.args
         return _answered(
             lambda: pictures_of(
-                services, id, asked.get("snapshot", ""), asked.get("layer", ""), asked.get("digit", None, int)
+                services,
+                id,
+                asked.get("snapshot", ""),
+                asked.get("layer", ""),
+                Source(asked.get("ink") or None, sample_in(asked.get("sample", ""))),
             )
         )
 
@@ -115,5 +122,5 @@ def _answered(find: Callable[[], Mapping[str, Any]]) -> Response:
     """What is found, or the `fault` in one sentence."""
     try:
         return as_json(find())
-    except (RunError, ArchitectureError, WeightsError, DatasetError, OSError) as error:
+    except (RunError, ArchitectureError, WeightsError, DatasetError, InkError, OSError) as error:
         return as_fault(error)

@@ -70,6 +70,21 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     expect(page.locator("figure.filters .js-plotly-plot")).to_be_visible()
     page.get_by_label("Layer").select_option("conv2_relu")
     page.wait_for_function(f"{TILES}?.layer === 'conv2_relu' && {TILES}.units === 64")
+    page.get_by_label("Test image").select_option("3")
+    page.get_by_role("button", name="Another one").click()
+    page.wait_for_function("location.hash.endsWith('sample=3.1')")
+    sample = page.locator(".test-picture").get_attribute("src")
+    page.get_by_role("button", name="Draw one…").click()
+    paper = page.locator(".pad").bounding_box()
+    assert paper
+    page.mouse.move(paper["x"] + 90, paper["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(paper["x"] + 150, paper["y"] + 240, steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Use this drawing").click()
+    expect(page.get_by_label("Test image")).to_have_value("drawn")
+    assert page.locator(".test-picture").get_attribute("src") != sample
+    assert "ink=" in page.url
     expect(page.locator(STATE)).to_have_text("Done", timeout=30_000)
     expect(page.locator(".run-header")).to_contain_text("2 of 2")
     accuracy = page.locator(".numbers div").filter(has_text="Validation accuracy").locator("dd").inner_text()

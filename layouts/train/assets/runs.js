@@ -172,8 +172,9 @@
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
     const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
-    const first = { ...row.look, model: row.look.model + "@epoch-000", sample: "5.0" };
-    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
+    const { sample, ink } = page().chosen, image = ink ? { ink } : { sample: sample || "5.0" };
+    const first = { ...row.look, ...image, model: row.look.model + "@epoch-000" };
+    const to = { look: "../#" + new URLSearchParams({ ...row.look, ...(sample || ink ? image : {}) }), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");
