@@ -13,7 +13,7 @@ from ..frame import add_page
 from ..services import Services
 from . import ids
 from .classes import check_images
-from .form import FRESH, OWN, begins, config_of, values_of
+from .form import FRESH, OWN, begins, config_of, defaults, values_of
 from .images import Looks
 from .layers import edited, words_of
 from .page import train_page
@@ -96,12 +96,14 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
         Output(ids.FILLED, "data", allow_duplicate=True),
         Output(ids.FAULT, "children", allow_duplicate=True),
         Input(ids.AGAIN, "data"),
+        Input(ids.START_OVER, "n_clicks"),
         prevent_initial_call=True,
     )
-    def again(asked: dict[str, Any]) -> Any:
-        """Fills the form with what an earlier run was made with."""
+    def again(asked: dict[str, Any], _clicks: int | None) -> Any:
+        """Fills the form with what an earlier run was made with, or as it was at the beginning."""
         try:
-            values = values_of(executor.store.folder(str(asked["run"])).config())
+            over = ctx.triggered_id == ids.START_OVER
+            values = defaults(services) if over else values_of(executor.store.folder(str(asked["run"])).config())
         except RunError as error:
             return *[no_update] * (len(ids.FIELDS) + 1), str(error)
         return *[values[name] for name in ids.FIELDS], presets(values["network"]), ""
@@ -135,13 +137,6 @@ def _register_browser(app: Dash) -> None:
 
     clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
     clientside("trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
-    clientside(
-        "trainForget",
-        _value(partial(Output, allow_duplicate=True), "architecture"),
-        _value(Input, "network"),
-        _value(State, "architecture"),
-        prevent_initial_call=True,
-    )
     clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
     clientside("trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
     clientside(

@@ -5,9 +5,13 @@
   const scope = (window.layerscope = window.layerscope || {}), make = scope.element;
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const form = { network: null, draft: null }, NO_ANSWER = "The server does not answer; try again.";
-  clientside.trainNetwork = function (network, draft) { Object.assign(form, { network, draft }); };
+  /* Layers that were edited are let go when another network is chosen. */
+  clientside.trainNetwork = function (network, draft) {
+    const other = draft && draft.network !== network;
+    if (other) window.dash_clientside.set_props("field-architecture", { data: null });
+    Object.assign(form, { network, draft: other ? null : draft });
+  };
   scope.network = () => ({ network: form.network, title: document.getElementById("field-network").value });
-  clientside.trainForget = function (network, draft) { return draft && draft.network === network ? window.dash_clientside.no_update : null; };
 
   const ask = (sent) => scope.train.post("layers", { ...sent, classes: scope.images.classes });
   const written = (field) => (Array.isArray(field.value) ? field.value.join("×") : field.value);
