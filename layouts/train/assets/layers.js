@@ -3,6 +3,7 @@
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), make = scope.element;
+  const { post } = scope.page;
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const form = { network: null, draft: null }, NO_ANSWER = "The server does not answer; try again.";
   /* Layers that were edited are let go when another network is chosen. */
@@ -13,7 +14,7 @@
   };
   scope.network = () => ({ network: form.network, title: document.getElementById("field-network").value });
 
-  const ask = (sent) => scope.train.post("layers", { ...sent, classes: scope.images.classes });
+  const ask = (sent) => post("layers", { ...sent, classes: scope.images.classes });
   const written = (field) => (Array.isArray(field.value) ? field.value.join("×") : field.value);
   function read(field, text) {
     if (field.form === "choice") return text;
