@@ -192,6 +192,11 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
 
     page.reload()
     expect(page.locator(STATE)).to_have_text("Stopped")
+    expect(page.locator("#field-title")).to_have_value("Long")
+    expect(page.locator("#network-words")).to_contain_text("Edited: 6 layers, 12,730 parameters")
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator("#field-title")).to_have_value("")
+    expect(page.locator("#network-words")).to_contain_text("14 layers, 93,322 parameters")
     page.get_by_role("button", name="Resume", exact=True).click()
     page.wait_for_function(f"({POINTS})() > {stopped}", timeout=30_000)
     page.get_by_role("button", name="Stop", exact=True).click()
