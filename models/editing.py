@@ -12,7 +12,11 @@ from reprlib import repr as shortened
 from types import MappingProxyType
 from typing import Any
 
-from .drafts import MOST_ROWS, Draft, Row
+from .architecture import Architecture
+from .drafts import MOST_ROWS, Draft, Row, draft_of
+
+EDITED = "-edited"
+"""How the name of a network ends that was made of another one."""
 
 NAME = re.compile(r"[^\W\d_][\w-]{0,59}")
 """What a layer may be called. Frameworks forbid slashes and points, addresses of pages would have to quote others."""
@@ -43,6 +47,12 @@ STEMS: Mapping[str, str] = {
     "batchnorm": "norm",
 }
 """How the names of new layers begin, where they do not begin with the kind."""
+
+
+def begun(network: Architecture) -> Draft:
+    """A network to be edited, with a name of its own."""
+    draft = draft_of(network)
+    return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
 
 
 def added(draft: Draft, kind: str, place: int) -> Draft:

@@ -27,7 +27,6 @@ from layerscope.layouts.train import ids
 from layerscope.layouts.train.callbacks import add_train_page
 from layerscope.layouts.train.figures import MOST_POINTS, curves, filters
 from layerscope.layouts.train.form import defaults
-from layerscope.layouts.train.layers import edited, layers_of
 from layerscope.layouts.train.rows import SPARKLINE, row_of, sparkline, thinned
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.first_layer import first_layer
@@ -239,18 +238,21 @@ def test_classes_and_unreadable_pictures_are_known_before_the_run(client: FlaskC
 
 
 def test_the_command_line_names_them_too_and_goes_on_without_them_where_it_is_told_to(
-    services: Services, letters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pytorch: Backend
+    services: Services, letters: Path, capsys: pytest.CaptureFixture[str], pytorch: Backend
 ) -> None:
-    draft = layers_of({"network": "dense", "edit": {"action": "classes", "classes": ["a", "b", "c"]}})["draft"]
-    network = edited(draft)
-    assert network
-    (tmp_path / "own.json").write_text(network.to_json())
-    given = ["--model", str(tmp_path / "own.json"), "--backend", "pytorch", "--images", str(letters), "--batch", "4"]
+    assert services.store
+    given = ["--model", "dense", "--backend", "pytorch", "--images", str(letters), "--batch", "4"]
     command = ["train", "--home", str(services.home), "--epochs", "1", "--validation", "0", *given]
     with pytest.raises(SystemExit):
         main(command)
-    assert "2 of 13 pictures in letters cannot be read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 13 pictures in letters cannot be read" in said
+    assert "--skip-unreadable leaves them out." in said
+    assert services.store.ids() == []
     assert main([*command, "--skip-unreadable"]) == 0
+    assert "dense is given the 3 classes of the images." in capsys.readouterr().out
+    (run,) = services.store.runs()
+    assert (run.model, run.config["architecture"]["classes"]) == ("dense-edited", ["a", "b", "c"])
 
 
 def test_a_look_at_other_images_does_not_count(client: FlaskClient, services: Services, letters: Path) -> None:

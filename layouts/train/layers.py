@@ -4,13 +4,24 @@ The page sends the draft it has with one edit, and gets the draft after it and w
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...models.architecture import Architecture, ArchitectureError
 from ...models.bundled import BUNDLED
-from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
-from ...models.editing import ADDABLE, added, changed, duplicated, moved, name_fault, removed, renamed, with_classes
+from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from
+from ...models.editing import (
+    ADDABLE,
+    EDITED,
+    added,
+    begun,
+    changed,
+    duplicated,
+    moved,
+    name_fault,
+    removed,
+    renamed,
+    with_classes,
+)
 from ...models.fields import FIELDS, Field
 from ...training.config import RunError
 from ...visualizers.words import KINDS, shape_words
@@ -18,8 +29,6 @@ from .classes import fit
 from .classes import words_of as words_of_classes
 
 Sent = Mapping[str, Any]
-EDITED = "-edited"
-"""How the name of an edited network ends."""
 EDITS: Mapping[str, Callable[[Draft, Sent], Draft]] = {
     "change": lambda draft, sent: changed(draft, int(sent["place"]), str(sent["field"]), sent["value"]),
     "rename": lambda draft, sent: renamed(draft, int(sent["place"]), str(sent["name"])),
@@ -102,8 +111,7 @@ def words_of(network: Architecture) -> str:
 def _begun(network: Any) -> Draft:
     if network not in BUNDLED:
         raise RunError(f"There is no bundled network {network!r}; there are {', '.join(BUNDLED)}.")
-    draft = draft_of(BUNDLED[network])
-    return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
+    return begun(BUNDLED[network])
 
 
 def _told(draft: Draft, classes: Sequence[str]) -> dict[str, Any]:

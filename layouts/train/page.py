@@ -68,8 +68,9 @@ def _details() -> Any:
             html.Div(
                 [
                     html.Div(className="run-header"),
-                    html.H3("Loss and accuracy"),
-                    empty_graph(ids.CURVES, "graph-curves"),
+                    html.Div(
+                        [html.H3("Loss and accuracy"), empty_graph(ids.CURVES, "graph-curves")], className="run-curves"
+                    ),
                     html.Div(
                         [
                             html.Div(

@@ -12,7 +12,7 @@
     return make("div", { className: "run-progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress" }, make("div"));
   }
   function showProgress(bar, row) {
-    bar.hidden = !row.active && row.share >= 1;
+    bar.hidden = !row.active && (row.share >= 1 || !row.step);
     bar.setAttribute("aria-valuenow", Math.round(100 * row.share));
     bar.firstChild.style.transform = "scaleX(" + row.share + ")";
   }
@@ -35,6 +35,7 @@
     place.whole.dataset.state = row.state;
     place.whole.dataset.run = row.id;
     place.whole.classList.toggle("is-selected", selected);
+    place.whole.classList.toggle("is-plain", !row.sparkline.length);
     place.title.setAttribute("aria-current", selected);
     set(place.title, row.title);
     place.title.title = row.title + " · " + row.facts;
@@ -83,7 +84,9 @@
       const { rows, chosen } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
       find(".run-details").hidden = !row;
-      if (row) showHeader(find(".run-header"), row);
+      if (!row) return;
+      find(".run-curves").hidden = !row.active && !row.step && !chosen.compare.length;
+      showHeader(find(".run-header"), row);
     },
   });
 
