@@ -81,7 +81,7 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     page.mouse.down()
     page.mouse.move(paper["x"] + 150, paper["y"] + 240, steps=5)
     page.mouse.up()
-    page.get_by_role("button", name="Use this drawing").click()
+    page.get_by_role("button", name="Use it").click()
     expect(page.get_by_label("Test image")).to_have_value("drawn")
     assert page.locator(".test-picture").get_attribute("src") != sample
     assert "ink=" in page.url
@@ -199,7 +199,9 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     expect(page.locator("#network-words")).to_contain_text("14 layers, 93,322 parameters")
     page.get_by_role("button", name="Resume", exact=True).click()
     page.wait_for_function(f"({POINTS})() > {stopped}", timeout=30_000)
-    page.get_by_role("button", name="Stop", exact=True).click()
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator(STATE)).to_have_text("Stopped", timeout=30_000)
 
     page.get_by_role("button", name="Delete…").click()

@@ -8,12 +8,14 @@
 
   function sheet() {
     const canvas = make("canvas", { width: SIDE, height: SIDE, className: "pad" }), pen = canvas.getContext("2d");
-    const clear = () => { pen.fillStyle = "#fff"; pen.fillRect(0, 0, SIDE, SIDE); canvas.dataset.empty = "yes"; };
+    const sheet = { canvas, empty: true, changed() {}, clear };
+    function clear() { pen.fillStyle = "#fff"; pen.fillRect(0, 0, SIDE, SIDE); mark(true); }
+    function mark(empty) { sheet.empty = empty; sheet.changed(); }
     const place = (event) => [event.offsetX * (SIDE / canvas.clientWidth), event.offsetY * (SIDE / canvas.clientHeight)];
     const line = (event) => { pen.lineTo(...place(event)); pen.stroke(); };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
-      canvas.dataset.empty = "no";
+      mark(false);
       Object.assign(pen, { lineWidth: PEN * SIDE, lineCap: "round", lineJoin: "round" });
       pen.beginPath();
       pen.moveTo(...place(event));
@@ -21,7 +23,7 @@
     });
     canvas.addEventListener("pointermove", (event) => { if (canvas.hasPointerCapture(event.pointerId)) line(event); });
     clear();
-    return { canvas, clear };
+    return sheet;
   }
   function ink() {
     const size = scope.greys.SIZE, small = make("canvas", { width: size, height: size }), pen = small.getContext("2d");
@@ -31,12 +33,11 @@
   function draw() {
     paper = paper || sheet();
     const button = (text, onclick, className) => make("button", { type: "button", className: className || "text-button", onclick }, text);
-    async function use() {
-      if (paper.canvas.dataset.empty === "no") see(null, await ink());
-      dialog.close();
-    }
+    const use = button("Use it", async () => { see(null, await ink()); dialog.close(); }, "primary-button");
+    paper.changed = () => { use.disabled = paper.empty; };
+    paper.changed();
     const dialog = make("dialog", { className: "ask drawing-pad", "aria-labelledby": "pad-title" }, make("h2", { id: "pad-title" }, "Draw an image"), make("p", { className: "note" }, "It is centred and scaled as on the first page; every snapshot answers to it."), paper.canvas,
-      make("div", { className: "ask-buttons" }, button("Clear", paper.clear), make("span", { className: "spacer" }), button("Cancel", () => dialog.close()), button("Use this drawing", use, "primary-button")));
+      make("div", { className: "ask-buttons" }, button("Clear", paper.clear), make("span", { className: "spacer" }), button("Cancel", () => dialog.close()), use));
     scope.showDialog(dialog);
   }
 
