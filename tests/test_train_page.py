@@ -403,7 +403,9 @@ def test_a_drawing_of_ones_own_is_answered_to_as_on_the_first_page(
     fives = len(services.samples[0].indices_of(5))
     assert pictures(sample=f"5.{fives - 1}")["sample"] == [5, fives - 1]
     assert pictures(sample=f"5.{fives}")["sample"] == [5, 0]
-    assert pictures(ink="no ink!")["fault"].startswith("The drawing in the address is damaged")
+    damaged = pictures(ink="no ink!")
+    assert damaged["words"].startswith("The drawing in the address is damaged")
+    assert (damaged["sample"], bool(damaged["answers"])) == ([5, 0], True)
 
 
 def test_a_layer_too_large_to_be_watched_says_so(

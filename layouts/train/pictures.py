@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...datasets.base import Dataset
+from ...drawing.ink import InkError
 from ...drawing.pipeline import Steps
 from ...models.architecture import Architecture
 from ...models.first_layer import first_layer
-from ...models.forward import answer, work
+from ...models.forward import Array, answer, work
 from ...models.layers import LayerInfo
 from ...models.weights import load_weights
 from ...visualizers.words import joined, kind_words, shape_words
@@ -47,7 +48,6 @@ def pictures_of(services: Services, id: str, snapshot: str, layer: str, image: S
     Raises:
         RunError: there is no such run or snapshot.
         WeightsError: the snapshot is damaged.
-        InkError: the drawing is damaged.
     """
     assert services.store
     network = services.store.folder(id).config().network
@@ -57,8 +57,7 @@ def pictures_of(services: Services, id: str, snapshot: str, layer: str, image: S
     names = [info.name for info in shown]
     layer = layer if layer in names else first.last if first else names[0]
     dataset = services.samples[0]
-    image = image if image.ink else Source(sample=_sample(dataset, image.sample))
-    given = prepared(image, dataset, network.input_shape, Steps()).image
+    image, given, words = _answered_to(image, dataset, network.input_shape)
     told: dict[str, Any] = {
         "fault": None,
         "snapshot": path.stem,
@@ -75,7 +74,19 @@ def pictures_of(services: Services, id: str, snapshot: str, layer: str, image: S
         return told
     labels = network.classes if layer == network.layers[-1].name else None
     found = answers(layer, answer(network, weights, given, layer), labels)
-    return {**told, "answers": found.to_dict(), "words": ""}
+    return {**told, "answers": found.to_dict(), "words": words}
+
+
+def _answered_to(image: Source, dataset: Dataset, shape: tuple[int, int, int]) -> tuple[Source, Array, str]:
+    """The image, as the network gets it, and what is to be said: instead of a damaged drawing there is a sample."""
+    words = ""
+    if image.ink:
+        try:
+            return image, prepared(image, dataset, shape, Steps()).image, words
+        except InkError as error:
+            words = str(error)
+    image = Source(sample=_sample(dataset, image.sample))
+    return image, prepared(image, dataset, shape, Steps()).image, words
 
 
 def _sample(dataset: Dataset, wanted: tuple[int, int] | None) -> tuple[int, int]:

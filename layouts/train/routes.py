@@ -10,7 +10,6 @@ from flask import Blueprint, Flask, Response, abort, request, send_file
 
 from ...backends.base import BackendError
 from ...datasets.base import DatasetError
-from ...drawing.ink import InkError
 from ...models.architecture import ArchitectureError
 from ...models.weights import WeightsError
 from ...training.config import RunError
@@ -122,5 +121,5 @@ def _answered(find: Callable[[], Mapping[str, Any]]) -> Response:
     """What is found, or the `fault` in one sentence."""
     try:
         return as_json(find())
-    except (RunError, ArchitectureError, WeightsError, DatasetError, InkError, OSError) as error:
+    except (RunError, ArchitectureError, WeightsError, DatasetError, OSError) as error:
         return as_fault(error)

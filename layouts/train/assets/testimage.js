@@ -8,9 +8,9 @@
 
   function sheet() {
     const canvas = make("canvas", { width: SIDE, height: SIDE, className: "pad" }), pen = canvas.getContext("2d");
-    const sheet = { canvas, empty: true, changed() {}, clear };
+    const made = { canvas, empty: true, changed() {}, clear };
     function clear() { pen.fillStyle = "#fff"; pen.fillRect(0, 0, SIDE, SIDE); mark(true); }
-    function mark(empty) { sheet.empty = empty; sheet.changed(); }
+    function mark(empty) { made.empty = empty; made.changed(); }
     const place = (event) => [event.offsetX * (SIDE / canvas.clientWidth), event.offsetY * (SIDE / canvas.clientHeight)];
     const line = (event) => { pen.lineTo(...place(event)); pen.stroke(); };
     canvas.addEventListener("pointerdown", (event) => {
@@ -23,7 +23,7 @@
     });
     canvas.addEventListener("pointermove", (event) => { if (canvas.hasPointerCapture(event.pointerId)) line(event); });
     clear();
-    return sheet;
+    return made;
   }
   function ink() {
     const size = scope.greys.SIZE, small = make("canvas", { width: size, height: size }), pen = small.getContext("2d");
