@@ -81,7 +81,7 @@ def test_a_network_is_trained_watched_and_looked_at_on_the_other_backend(
     page.mouse.down()
     page.mouse.move(paper["x"] + 150, paper["y"] + 240, steps=5)
     page.mouse.up()
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use it", exact=True).click()
     expect(page.get_by_label("Test image")).to_have_value("drawn")
     assert page.locator(".test-picture").get_attribute("src") != sample
     assert "ink=" in page.url
