@@ -23,7 +23,7 @@ PREFIX = "/compare"
 def add_compare_page(main: Dash, services: Services) -> Dash:
     """Adds the compare page to the server of the main page, at `/compare/`, in the same look."""
     assets = Path(__file__).parent / "assets"
-    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "ink.js")]
+    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "greys.js", "ink.js")]
     app = add_page(main, "compare", partial(compare_page, services), assets, scripts)
     register_compare_routes(app.server, services, PREFIX)
     register_drawing(app, services)

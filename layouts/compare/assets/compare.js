@@ -102,7 +102,7 @@
     if (state.tolerance !== "1e-4") query.set("tolerance", state.tolerance);
     if (state.off.length) query.set("off", state.off.join(","));
     if (ink && ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink && ink.ink) query.set("ink", await scope.ink.compact(ink.ink));
+    else if (ink && ink.ink) query.set("ink", await scope.greys.compact(ink.ink));
     if (ink && ink !== scope.ink.published) return;
     if (ink && ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     history[step === true ? "pushState" : "replaceState"](history.state, "", "#" + query);
