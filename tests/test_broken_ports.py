@@ -152,6 +152,7 @@ def test_the_command_compares_both_frameworks_and_takes_a_tolerance(
     ("arguments", "said"),
     [
         (["nowhere"], "There is no model 'nowhere'"),
+        (["dense", "--against", "run:none", "--home", "nowhere"], "There is no run 'none'"),
         (["dense", "--against", "dense-84x96", "--backends", "pytorch,pytorch"],
          r"dense takes \(28, 28, 1\) and dense-84x96"),
         (["dense", "--backends", "keras"], "name two backends, such as keras,pytorch. Received: keras"),
