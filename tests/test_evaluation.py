@@ -141,7 +141,7 @@ def answered(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32), labels, tuple(map(str, range(classes)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(answered())
 @pytest.mark.filterwarnings("ignore")
 def test_every_metric_is_scikit_learns(case: tuple[np.ndarray, np.ndarray, tuple[str, ...]]) -> None:
@@ -164,7 +164,7 @@ def test_every_metric_is_scikit_learns(case: tuple[np.ndarray, np.ndarray, tuple
     assert [one.called for one in found.per_class] == np.bincount(predicted, minlength=len(classes)).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(answered())
 def test_the_calibration_error_is_that_of_the_formula(case: tuple[np.ndarray, np.ndarray, tuple[str, ...]]) -> None:
     rows, labels, classes = case
@@ -187,6 +187,10 @@ def test_bins_hold_their_upper_end_and_the_first_also_nothing_at_all() -> None:
     tenth = np.array([0.1], np.float32)  # a little more than a tenth
     assert [int(count) for count in binned(tenth, np.array([True]), 10).count[:2]] == [0, 1]
     assert between(tenth, 0.1, 0.2).tolist() == [True]
+    assert between(np.nextafter(np.ones(1, np.float32), np.float32(2)), 0.5, 1).tolist() == [True]
+    assert np.isnan(
+        [binned(tenth, np.array([True]), 10).accuracy[0], binned(tenth, np.array([True]), 10).confidence[0]]
+    ).all()
     assert expected_calibration_error(bins) == pytest.approx((2 * 0.25 + 2 * (1 - 0.75005)) / 4)
 
 
@@ -195,6 +199,8 @@ def test_thresholds_keep_the_answers_of_at_least_so_much_confidence() -> None:
     assert found.kept.tolist() == pytest.approx([1, 1, 2 / 3, 1 / 3, 0])
     assert found.accuracy[:4].tolist() == pytest.approx([2 / 3, 2 / 3, 1, 1])
     assert np.isnan(found.accuracy[4])
+    rounded = np.array([0.7], np.float32)  # a little less than seven tenths
+    assert by_threshold(rounded, np.array([True]), steps=11).kept.tolist() == [1.0] * 8 + [0.0] * 3
 
 
 def test_parts_come_to_the_same_as_the_whole() -> None:
