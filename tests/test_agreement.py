@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from layerscope.backends import Backend, Model
+from layerscope.backends.base import Capability
 from layerscope.evaluation.causes import causes
-from layerscope.evaluation.parity import parity, parity_of
+from layerscope.evaluation.parity import ParityError, parity, parity_of
 from layerscope.models.agreement import Compared, Gap, Tally, first_apart, gap
-from layerscope.models.alignment import Pair, aligned
+from layerscope.models.alignment import Pair, aligned, in_rows
 from layerscope.models.architecture import Activation, Architecture, BatchNorm, Conv2D, Dense, Flatten, Input, Layer
 from layerscope.models.layers import LayerInfo
 from layerscope.models.weights import initial_weights
@@ -29,6 +30,7 @@ def test_a_gap_is_the_difference_over_the_largest_magnitude_of_either() -> None:
     assert gap(one, two) == gap(two, one) == Gap(0.5, 1.25 / 4)
     assert gap(one, one) == gap(0 * one, 0 * one) == gap(one[:0], one[:0]) == Gap(0, 0)
     assert np.isnan(gap(one, np.array([np.nan, -4], np.float32)).largest)
+    assert np.isnan(gap(np.full(2, np.nan, np.float32), np.zeros(2, np.float32)).largest)
     unlimited = np.array([np.inf, 1], np.float32)
     assert np.isnan(gap(unlimited, unlimited).largest)
 
@@ -40,7 +42,7 @@ def test_slices_add_up_and_none_is_forgotten() -> None:
         for part in np.split(np.arange(12), [1, 8, 8])[order]:
             tally.add(one[part], two[part])
         assert tally.gap.largest == gap(one, two).largest
-        assert tally.gap.mean == pytest.approx(gap(one, two).mean)
+        assert tally.gap.mean == pytest.approx(np.abs(one - two).mean() / np.abs([one, two]).max())
     tally.add(np.array([np.nan]), np.zeros(1))
     tally.add(one, two)
     assert np.isnan(tally.gap.largest)
@@ -70,11 +72,13 @@ def test_what_changes_no_number_is_not_missed() -> None:
     [linear, relu] = (replace(layers("activation")[0], settings={"function": each}) for each in ("linear", "relu"))
     missing = [Compared(Pair(layer)) for layer in (*layers("input", "dropout", "flatten", "dense"), linear, relu)]
     assert [each.left_out for each in missing] == [False, False, False, True, False, True]
+    assert first_apart(missing[:3]) is None
     flatten = layers("flatten")[0]
     reordered = Compared(Pair(flatten, flatten), OTHER)
     dense = Compared(Pair(*layers("dense", "dense")), SAME)
     assert first_apart([reordered, dense]) is None
     assert first_apart([reordered, replace(dense, gap=OTHER)]) == reordered
+    assert first_apart([replace(dense, gap=OTHER), dense]) == replace(dense, gap=OTHER)
     assert not Compared(Pair(flatten, flatten), SAME).reordered()
 
 
@@ -89,23 +93,38 @@ def test_deep_networks_are_aligned_by_kind_however_often_it_comes() -> None:
     assert [pair.second for pair in aligned(deep, [*layers("scale"), *renamed])] == renamed
 
 
+def test_names_count_before_kinds_and_a_name_of_another_kind_does_not() -> None:
+    one, two = layers("dense", "dense")
+    assert [pair.second for pair in aligned([one, two], [two])] == [None, two]
+    assert aligned([one], [replace(layers("scale")[0], name=one.name)])[0].second is None
+
+
+def test_rows_follow_the_first_network_and_lose_no_layer() -> None:
+    one, two = layers("dense", "dense")
+    other = [replace(layer, name=f"other {layer.name}") for layer in (one, two)]
+    assert in_rows([[one, two], other, [two]]) == ((one, other[0], None), (two, other[1], two))
+    assert in_rows([[one, two], [one]]) == ((one, one), (two, None))
+    scale = replace(layers("scale")[0], name=one.name)
+    assert in_rows([[one], [scale], [scale, one]]) == ((None, scale, scale), (one, None, one))
+
+
 # Causes
 
-SHAPE = (4, 4, 3)
-UNITS = 4 * 4 * 3
+SHAPE, PICTURE, UNITS = (4, 4, 3), (4, 4, 2), 4 * 4 * 2
 
 
 def network(*more: Layer, classes: int = 2) -> Architecture:
     """A convolution with as many outputs as inputs, and a dense layer too, so that either may be exchanged."""
     start = Input(name="input", shape=SHAPE), Conv2D(name="conv", filters=3, window=(3, 3), padding="same")
-    middle = BatchNorm(name="norm"), Flatten(name="flatten"), Dense(name="dense", units=UNITS)
+    narrow = BatchNorm(name="norm"), Conv2D(name="narrow", filters=2, window=(3, 3), padding="same")
+    middle = *narrow, Flatten(name="flatten"), Dense(name="dense", units=UNITS)
     end = Dense(name="logits", units=classes), Activation(name="softmax", function="softmax")
     names = tuple("abc"[:classes])
     return Architecture(name="right", title="Right", layers=(*start, *middle, *more, *end), classes=names)
 
 
 WEIGHTS = initial_weights(network(), 3)
-CHANNELS_FIRST = np.arange(UNITS).reshape(SHAPE).transpose(2, 0, 1).ravel()
+CHANNELS_FIRST = np.arange(UNITS).reshape(PICTURE).transpose(2, 0, 1).ravel()
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +143,7 @@ def spoiled(layer: str, name: str, change: Callable[[Any], Any]) -> Mapping[str,
         ("conv", "kernel", lambda k: k[::-1, ::-1], "Its kernel is turned by half a turn: one convolves, the other"),
         ("conv", "kernel", lambda k: k.swapaxes(2, 3), "Its kernel has inputs and outputs exchanged."),
         ("conv", "kernel", lambda k: k / 2, "Its kernel is another, by up to 0.5 of its largest value."),
+        ("narrow", "kernel", lambda k: k / 2, "Its kernel is another, by up to 0.5 of its largest value."),
         ("dense", "kernel", lambda k: k.T, "Its kernel is transposed: inputs and outputs are exchanged."),
         ("dense", "kernel", lambda k: k[CHANNELS_FIRST], "Its kernel reads the flattened picture in another order"),
         ("dense", "kernel", lambda k: k[np.argsort(CHANNELS_FIRST)], "Its kernel reads the flattened picture in"),
@@ -165,16 +185,24 @@ def test_shapes_settings_and_layers_between_are_told(right: Model) -> None:
     assert "With an even window" not in said(*[replace(even, settings={**even.settings, "padding": "valid"})] * 2)
 
 
+def test_weights_that_cannot_be_read_are_not_said_to_be_the_same(right: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = right.with_weights(spoiled("dense", "bias", lambda bias: bias + 1))
+    monkeypatch.setattr(wrong, "capabilities", wrong.capabilities - {Capability.WEIGHTS})
+    dense, softmax = (Pair(right.layer(name), wrong.layer(name)) for name in ("dense", "softmax"))
+    assert causes(dense, right, wrong) == ("Its settings are the same; whether its weights are cannot be seen.",)
+    assert "the arithmetic itself differs" in causes(softmax, right, wrong)[0]
+
+
 def test_networks_of_other_classes_are_compared_as_far_as_they_go(pytorch: Backend, right: Model) -> None:
     between = Activation(name="first", function="relu"), Activation(name="second", function="relu")
-    other = network(*between, classes=3)
-    wrong = pytorch.build(other, {**initial_weights(other, 4), **{each: WEIGHTS[each] for each in ("conv", "norm")}})
+    other, same = network(*between, classes=3), {name: WEIGHTS[name] for name in ("conv", "norm", "narrow")}
+    wrong = pytorch.build(other, {**initial_weights(other, 4), **same})
     found = parity(right, wrong, np.random.default_rng(0).random((4, *SHAPE), dtype=np.float32), 1e-5)
     assert (found.diverges, found.disagreements, found.examples) == ("dense", None, ())
     verdicts = {layer.name: layer.verdict for layer in found.layers}
     assert verdicts == {
-        "input": "same", "conv": "same", "norm": "same", "flatten": "same", "dense": "differs first",
-        "logits": "other shape", "softmax": "other shape",
+        "input": "same", "conv": "same", "norm": "same", "narrow": "same", "flatten": "same",
+        "dense": "differs first", "logits": "other shape", "softmax": "other shape",
     }  # fmt: skip
     assert found.only_second == ("first", "second")
     assert found.data["layers"][-1]["largest"] is None
@@ -183,17 +211,60 @@ def test_networks_of_other_classes_are_compared_as_far_as_they_go(pytorch: Backe
 def test_layers_that_only_the_port_has_are_named_in_their_order(pytorch: Backend, right: Model) -> None:
     longer = network(Activation(name="first", function="relu"), Activation(name="second", function="tanh"))
     wrong = pytorch.build(longer, WEIGHTS)
-    images = np.random.default_rng(0).random((30, *SHAPE), dtype=np.float32)
+    images = np.random.default_rng(0).random((200, *SHAPE), dtype=np.float32)
     found = parity(right, wrong, images)
-    assert found.diverges == "logits"
+    assert (found.passed, found.diverges) == (False, "logits")
     assert found.causes == ("Before it right has what right lacks: first, second.",)
-    halves = ((right.trace(part), wrong.trace(part)) for part in np.split(images, 2))
-    assert parity_of(right, wrong, halves).examples == found.examples
+    assert [layer.verdict for layer in found.layers[-2:]] == ["differs first", "differs"]
+    back = {layer.name: layer.verdict for layer in parity(wrong, right, images).layers}
+    assert (back["first"], back["second"], back["logits"]) == ("missing", "only here", "differs")
     answers = (model.probabilities(images).argmax(1) for model in (right, wrong))
-    assert list(found.examples) == np.flatnonzero(np.not_equal(*answers)).tolist()[:20]
+    apart = np.flatnonzero(np.not_equal(*answers)).tolist()
+    assert found.disagreements == len(apart) > 20
+    assert list(found.examples) == apart[:20]
+
+
+def test_no_more_images_are_passed_at_once_than_both_networks_take(
+    right: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, sizes = right.with_weights(spoiled("logits", "kernel", np.negative)), []
+    images = np.random.default_rng(0).random((12, *SHAPE), dtype=np.float32)
+    whole, real = parity(right, wrong, images), wrong.trace
+
+    def counted(part: Any) -> Any:
+        sizes.append(len(part))
+        return real(part)
+
+    monkeypatch.setattr(wrong, "trace", counted)
+    for model, size in ((right, 7), (wrong, 5)):
+        monkeypatch.setattr(model, "at_once", size)
+    parts = parity(right, wrong, images)
+    assert sizes == [5, 5, 2]
+    assert parts.examples == whole.examples != ()
+
+
+def test_what_passes_names_the_layer_that_is_most_apart(right: Model) -> None:
+    images = np.random.default_rng(0).random((8, *SHAPE), dtype=np.float32)
+    near = right.with_weights(spoiled("dense", "kernel", lambda kernel: kernel * (1 + 1e-5)))
+    found = parity(right, near, images)
+    most = max(found.layers, key=lambda layer: layer.largest or 0)
+    assert most.name != "input"
+    assert found.conclusion.endswith(f"most apart is {most.name}, by {most.largest:.1e}.")
+    nothing = replace(found, layers=found.layers[:1])
+    assert (nothing.passed, nothing.conclusion) == (False, "FAIL: no layer beyond the input can be compared.")
+    with pytest.raises(ParityError, match=r"a tolerance above 0\. Received: 8 images, tolerance 0"):
+        parity(right, near, images, 0)
+
+
+def test_a_flatten_in_another_order_that_is_read_in_that_order_passes(right: Model) -> None:
+    trace = right.trace(np.random.default_rng(0).random((8, *SHAPE), dtype=np.float32))
+    other = {**trace, "flatten": trace["flatten"][:, CHANNELS_FIRST]}
+    found = parity_of(right, right, [(trace, other)])
+    assert found.passed
+    assert {layer.name: layer.verdict for layer in found.layers}["flatten"] == "other order"
 
 
 def test_numbers_that_are_none_are_words_in_json(right: Model) -> None:
     wrong = right.with_weights(spoiled("dense", "kernel", lambda kernel: kernel * np.nan))
     found = parity(right, wrong, np.ones((2, *SHAPE), np.float32)).data
-    assert (found["diverges"], found["layers"][4]["largest"]) == ("dense", "nan")
+    assert (found["diverges"], found["layers"][5]["largest"]) == ("dense", "nan")
