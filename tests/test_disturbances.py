@@ -93,6 +93,7 @@ def test_half_the_size_keeps_a_quarter_of_the_ink_and_double_the_size_interpolat
     image = np.zeros((1, 17, 17, 1), np.float32)
     image[0, 6:11, 6:11] = 1.0
     assert scaled(image, 0.5).sum() == pytest.approx(25 / 4, rel=1e-5)
+    assert scaled(np.ones((1, 29, 29, 1), np.float32), 0.45).max() == 1  # however its weights are rounded
     double = scaled(image, 2)[0, :, :, 0]
     assert np.array_equal(double[8, 3:14], [0.5, *[1.0] * 9, 0.5])
 

@@ -82,6 +82,10 @@ def test_what_browsers_have_no_arrays_for_comes_as_lists(array: Any, expected: A
     assert isinstance(found, np.ndarray) == isinstance(expected, np.ndarray)
 
 
+def test_numbers_may_be_names_as_in_json() -> None:
+    assert unpacked(packed({1: "one"})) == {"1": "one"}
+
+
 def test_what_is_no_plain_data_is_an_error() -> None:
     with pytest.raises(TypeError, match="object"):
         packed({"x": object()})
