@@ -4,14 +4,13 @@ They import what they need when they run, so that `--help` answers at once.
 """
 
 import argparse
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .models.bundled import BUNDLED, DEFAULT
-from .terminal import home_folder, print_table, sentences_for, set_up_logging
+from .terminal import add_backend, add_data, add_home, home_folder, print_table, sentences_for, set_up_logging
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -36,14 +35,8 @@ def add_commands(commands: Any) -> None:
         metavar="NAME",
         help="a bundled network, or a JSON file with an architecture (default: %(default)s)",
     )
-    train.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
-    train.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("LAYERSCOPE_DATA"),
-        metavar="DIR",
-        help="folder with MNIST and pen digits (default: LAYERSCOPE_DATA, then your cache)",
-    )
+    add_backend(train)
+    add_data(train)
     train.add_argument(
         "--images",
         default="mnist",
@@ -59,11 +52,11 @@ def add_commands(commands: Any) -> None:
     train.add_argument("--from", dest="start", default="", metavar="FILE", help="weights to begin from, or run:ID")
     train.add_argument("--title", default="", help="what to call the run")
     train.add_argument("--resume", metavar="ID", help="go on with a run that was stopped, instead of beginning one")
-    _add_home(train)
+    add_home(train)
     train.set_defaults(run=_train)
     words = "list the training runs"
     runs = commands.add_parser("runs", help=words, description=f"{words.capitalize()}, newest first.")
-    _add_home(runs)
+    add_home(runs)
     runs.set_defaults(run=_runs)
 
 
@@ -82,10 +75,6 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument("--optimiser", metavar="NAME", help="adam, rmsprop or sgd")
     train.add_argument("--validation", type=float, metavar="SHARE", help="images kept out to watch the training by")
     train.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run on the same machine")
-
-
-def _add_home(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--home", type=Path, metavar="DIR", help="where runs are kept (default: your data folder)")
 
 
 def _train(arguments: argparse.Namespace) -> int:

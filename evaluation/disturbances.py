@@ -45,9 +45,9 @@ def rotated(images: Array, degrees: float, seed: int = 0, first: int = 0) -> Arr
     Quarter turns of square images move every pixel exactly; other angles interpolate between the four nearest pixels.
     """
     count, height, width, channels = images.shape
-    turn = _turn(height, width, float(degrees) % 360)
+    turn = _turn(height, width, float(degrees))
     flat = images.transpose(1, 2, 0, 3).reshape(height * width, count * channels)
-    turned = np.asarray(turn @ flat, np.float32).reshape(height, width, count, channels)
+    turned = np.clip(turn @ flat, 0, 1).reshape(height, width, count, channels)
     return np.ascontiguousarray(turned.transpose(2, 0, 1, 3))
 
 
@@ -81,7 +81,7 @@ def blurred(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array
         return images.copy()
     for axis in (1, 2):
         images = ndimage.gaussian_filter1d(images, sigma, axis=axis, mode="constant")
-    return np.clip(images, 0, 1)
+    return images
 
 
 def noisy(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array:
@@ -89,8 +89,6 @@ def noisy(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array:
 
     An image has the same pattern at every strength, only stronger.
     """
-    if sigma == 0:
-        return images.copy()
     noise = [
         np.random.default_rng((seed, number)).standard_normal(images.shape[1:], np.float32)
         for number in range(first, first + len(images))
@@ -203,8 +201,6 @@ def _rolled(images: Array, axis: int, pixels: int) -> Array:
 
 def _windowed(images: Array, pixels: int, widest: Callable[..., Array]) -> Array:
     """Largest or smallest value in a square window of `pixels` + 1 around each pixel; beyond the edges all is black."""
-    if pixels == 0:
-        return images
     for axis in (1, 2):
         images = widest(images, pixels + 1, axis=axis, mode="constant", cval=0.0)
     return images
@@ -222,7 +218,7 @@ def _turn(height: int, width: int, degrees: float) -> sparse.csr_matrix:
     parts = []
     for row, row_share in ((np.floor(top), 1 - top % 1), (np.floor(top) + 1, top % 1)):
         for column, share in ((np.floor(left), 1 - left % 1), (np.floor(left) + 1, left % 1)):
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width) & (row_share * share > 0)
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             place = (np.flatnonzero(inside), (row * width + column)[inside].astype(np.int64))
             parts.append(sparse.coo_matrix(((row_share * share)[inside], place), shape=(height * width,) * 2))
     return sparse.csr_matrix(sum(parts[1:], parts[0]), dtype=np.float32)

@@ -156,21 +156,6 @@ def sweep(
                 yield point
 
 
-def side_by_side(
-    models: Sequence[Model], material: Material, disturbances: Sequence[Disturbance] = DISTURBANCES
-) -> Iterator[tuple[int, Point]]:
-    """Measures several models on the same disturbed images, a point of each in turn, so that curves grow together.
-
-    Yields:
-        Position of the model, and what is known of it; see `sweep`.
-
-    Raises:
-        UnlikeError: a model does not know a class of the data set.
-    """
-    for points in zip(*(sweep(model, material, disturbances) for model in models), strict=True):
-        yield from enumerate(points)
-
-
 def share_of(points: Points, count: int, disturbances: Sequence[Disturbance]) -> float:
     """How much of a sweep of so many images is done, in [0, 1]."""
     wanted = [(each.name, strength) for each in disturbances for strength in each.strengths]

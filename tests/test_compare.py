@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layerscope.backends import Backend, Model
+from layerscope.backends.base import Capability
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.fit import fit_images
 from layerscope.evaluation.shifts import (
@@ -354,7 +355,14 @@ def test_a_shift_test_asks_about_every_place_at_once(services: Services, monkeyp
         assert found.predicted[row, column] == probabilities.argmax()
         assert found.confidence[row, column] == pytest.approx(probabilities.max(), abs=1e-4)
     assert found.share == (found.predicted == 7).mean()
-    assert shift_test(model, image, farthest=1).target == 7
+    assert shift_test(model, image).target == 7 != found.predicted[0, 0]
+    large = services.open("dense-84x96", "pytorch")
+    assert shift_test(large, np.zeros(large.input_shape, np.float32), farthest=1).offsets.tolist() == [-3, 0, 3]
+
+
+def test_a_small_picture_is_shifted_by_whole_pixels(pytorch: Backend, reference: ModuleType) -> None:
+    model = pytorch.build(reference.NETWORKS["dense"], seed=1)
+    assert shift_test(model, np.zeros(model.input_shape, np.float32), farthest=1).offsets.tolist() == [-1, 0, 1]
 
 
 def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: Services, mnist_test: Dataset) -> None:
@@ -364,6 +372,7 @@ def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: 
     single = [shift_test(model, image, int(label), 2).right for image, label in zip(images, labels, strict=True)]
     np.testing.assert_allclose(found, np.mean(single, axis=0), atol=1e-6)
     assert found[2, 2] == 1
+    assert shift_shares(model, images, (labels + 1) % 10, farthest=0) == 0
     told = shifts_of_digits_told(services, Question(subjects=(DENSE, Asked("nothing", "pytorch"))), Kept())
     assert len(told["columns"][0]["shares"]) == 441
     assert told["columns"][1] is None
@@ -380,6 +389,10 @@ def test_a_dense_net_cannot_tell_pixels_in_another_order_if_its_weights_are_in_t
     assert used is not None
     np.testing.assert_allclose(used.probabilities(permuted(images, order)), dense.probabilities(images), atol=1e-5)
     assert used_to(compact, order) is None
+    assert pixel_order((28, 28, 1)).tolist() == order.tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "capabilities", dense.capabilities - {Capability.OTHER_WEIGHTS})
+        assert used_to(dense, order) is None
     plain, mixed, again = accuracy_when_permuted(dense, images, labels, order)
     assert plain == again > 0.97
     assert mixed < 0.3

@@ -280,7 +280,7 @@ def starts(reference: ModuleType) -> list[Draft]:
     return [*map(draft_of, BUNDLED.values()), *map(draft_of, reference.NETWORKS.values())]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, 10), edits=st.lists(EDITS, max_size=15))
 def test_any_sequence_of_edits_gives_a_network_or_a_fault_that_names_a_layer(
     starts: list[Draft], start: int, edits: list[tuple[Any, ...]]

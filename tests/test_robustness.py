@@ -17,7 +17,6 @@ from layerscope.evaluation.robustness import (
     curve,
     rounds,
     share_of,
-    side_by_side,
     sweep,
     wilson,
 )
@@ -102,14 +101,6 @@ def test_a_sweep_goes_on_where_it_was_stopped(found: list[Point], model: Model, 
     }
     assert share_of(points, COUNT, TURNED) == 1
     assert not list(sweep(model, material, TURNED, points))
-
-
-def test_two_models_are_measured_side_by_side(model: Model, digits: Dataset) -> None:
-    models, few, blur = [model, open_model("dense", "pytorch")], Material.of(digits, 60), chosen(["blur"])
-    both = list(side_by_side(models, few, blur))
-    assert [which for which, _ in both[:4]] == [0, 1, 0, 1]
-    for which, each in enumerate(models):
-        assert [point for owner, point in both if owner == which] == list(sweep(each, few, blur))
 
 
 def test_fewer_images_are_the_beginning_of_more(digits: Dataset) -> None:

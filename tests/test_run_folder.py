@@ -241,9 +241,7 @@ class Histories(RuleBasedStateMachine):
         return [round(float(images.mean() + labels.mean() + rate), 6) for (images, labels), _ in batches]
 
 
-Histories.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+Histories.TestCase.settings = settings(max_examples=30, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 TestHistories = Histories.TestCase
 
 
