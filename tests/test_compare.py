@@ -23,9 +23,10 @@ from layerscope.evaluation.shifts import (
 from layerscope.layouts.compare.answer import answer, run
 from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from layerscope.layouts.compare.measures import Kept, Measures, latency
-from layerscope.layouts.compare.question import Asked, Drawing, Question, View, columns_of
+from layerscope.layouts.compare.question import Drawing, Question, View, columns_of
 from layerscope.layouts.compare.scales import on_one_scale
 from layerscope.layouts.compare.words import Answer, agreement, strongest_disagreement
+from layerscope.layouts.naming import Asked
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
 from layerscope.models.alignment import in_rows

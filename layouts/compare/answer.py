@@ -10,6 +10,7 @@ from ...datasets.base import DatasetError
 from ...drawing.ink import InkError
 from ...models.alignment import in_rows
 from ...visualizers.contract import Need, Pass, Subject
+from ...visualizers.words import kind_words
 from ..beside import Found
 from ..panels import digest, panel_part, start_job
 from ..services import Services
@@ -85,10 +86,11 @@ def _column(column: Column) -> Data:
         "model": column.asked.model,
         "backend": column.asked.backend,
         "title": column.title,
+        "name": column.name,
         "fault": column.fault,
         "opening": column.opening,
         "classes": list(model.classes) if model else [],
-        "layers": [[layer.name, layer.kind] for layer in model.layers] if model else [],
+        "layers": [[layer.name, layer.kind, kind_words(layer)] for layer in model.layers] if model else [],
         "probabilities": None if values is None else [float(value) for value in values],
     }
 

@@ -9,20 +9,13 @@ import numpy as np
 from ...backends.base import Array, BackendError, Model
 from ...drawing.pipeline import Steps
 from ...visualizers.contract import Pass
+from ..naming import Asked, names_of
 from ..pictures import Source, prepared
 from ..services import Services
 from ..state import STEPS
 
 MOST = 4
 """Networks side by side."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One network by the name that opens it, such as `cnn`, `run:ID` or `run:ID@epoch-001`, and what runs it."""
-
-    model: str
-    backend: str
 
 
 @dataclass(frozen=True)
@@ -141,23 +134,8 @@ def columns_of(services: Services, question: Question, drawing: Drawing) -> list
         InkError: ink that cannot be read.
         DatasetError: a sample that does not exist.
     """
-    names = _names(services, question.subjects)
+    names = names_of(services, question.subjects)
     return [_column(services, asked, drawing, *name) for asked, name in zip(question.subjects, names, strict=True)]
-
-
-def _names(services: Services, subjects: Sequence[Asked]) -> list[tuple[str, str]]:
-    """The title of each network in its framework, and the part of it that tells it from the others here."""
-    networks, titles = [], []
-    for asked in subjects:
-        source, _, snapshot = asked.model.partition("@")
-        backend = next((each.title for each in services.backends if each.name == asked.backend), asked.backend)
-        networks.append(" · ".join(each for each in (services.title(source), snapshot) if each))
-        titles.append((networks[-1], backend))
-    whole = [" · ".join(each) for each in titles]
-    for parts in (networks, [backend for _, backend in titles]):
-        if len(set(parts)) == len(parts):
-            return list(zip(whole, parts, strict=True))
-    return list(zip(whole, whole, strict=True))
 
 
 def _column(services: Services, asked: Asked, drawing: Drawing, title: str, name: str) -> Column:

@@ -40,9 +40,6 @@
       place.children[at].classList.toggle("is-fault", !!column.fault);
       if (words.textContent !== text) words.textContent = text;
     });
-    const measured = new URLSearchParams(state.subjects.map((each) => ["model", each.model]));
-    measured.set("backend", state.subjects[0].backend);
-    find(".robust-link").href = "../robustness/#" + measured;
     find(".incomparable").textContent = told.incomparable.join(" ");
     const dense = state.subjects.some((each) => each.model.startsWith("dense")) && state.subjects.some((each) => each.model.startsWith("cnn"));
     find(".dense-words").hidden = !dense;
@@ -152,7 +149,7 @@
     return line;
   }
   function layerPicker(column, row, number, at) {
-    const options = [{ value: "", label: "– none –" }, ...column.layers.map(([name, kind]) => ({ value: name, label: name + (name.includes(kind) ? "" : " · " + kind) }))];
+    const options = [{ value: "", label: "– none –" }, ...column.layers.map(([name, , words]) => ({ value: name, label: name + (name.includes(words) ? "" : " · " + words) }))];
     return select("Layer of network " + (at + 1) + " in row " + (number + 1), options, row[at] || "", (value) => {
       state.rows = page.answer.rows.map((each) => [...each]);
       state.rows[number][at] = value || null;
@@ -201,6 +198,7 @@
     place.replaceChildren(...parts);
     find(".view-words").textContent = view ? view.words : "The feature maps of layers with height and width, and the units of the others.";
     page.showExperiments();
+    page.showStandChoice();
   };
   function labelled(words, control) {
     const label = make("label", "inline-label", words + " ");

@@ -213,6 +213,7 @@
   page.after = function (told) {
     if (!told.columns.some((column) => column.opening)) showFacts(told);
     showCurves();
+    page.showStand(told);
     clearTimeout(parityTimer);
     if (told.columns.filter((column) => column.layers.length).length > 1) parityTimer = setTimeout(function rest() {
       if (scope.ink.drawing || scope.ink.busy) parityTimer = setTimeout(rest, AT_REST);
