@@ -124,6 +124,8 @@ def _view(visualizer: Visualizer) -> dict[str, Any]:
         "layer": Need.LAYER in visualizer.needs,
         "unit": Need.UNIT in visualizer.needs,
         "target": Need.TARGET in visualizer.needs,
+        "second": Need.SECOND_IMAGE in visualizer.needs,
+        "rest": visualizer.at_rest,
         "controls": [
             {
                 "name": control.name,

@@ -26,7 +26,8 @@ class View:
         visualizer: its name; empty shows what every layer answers.
         settings: of the visualizer.
         unit: the selected unit of every layer that has it.
-        target: the class to explain.
+        target: the class to explain, as a position among those of the first network that is there.
+        second: another image, for views that compare two.
         shared: whether the columns of a row share one colour scale.
     """
 
@@ -34,6 +35,7 @@ class View:
     settings: Mapping[str, Any] = field(default_factory=dict)
     unit: int | None = None
     target: int | None = None
+    second: Source | None = None
     shared: bool = True
 
 
@@ -73,6 +75,7 @@ class Question:
                 dict(view.get("settings") or {}),
                 view.get("unit"),
                 view.get("target"),
+                Source.of(view["second"]) if view.get("second") else None,
                 bool(view.get("shared", True)),
             ),
             rows=None if rows is None else tuple(tuple(row) for row in rows),
@@ -162,6 +165,19 @@ def probabilities(column: Column) -> Array | None:
     if column.forward is None or column.model is None:
         return None
     return np.asarray(column.forward.activations[column.model.layers[-1].name])
+
+
+def label_in(services: Services, question: Question, columns: Sequence[Column], model: Model) -> int | None:
+    """Position of the drawing's true class among a network's own, by name; None where it is not known, or not there."""
+    label, first = question.source.label, next((each.classes for _, _, each in live(columns)), ())
+    return position_in(services.samples[0].classes if question.source.sample else first, label, model)
+
+
+def position_in(names: Sequence[str], position: int | None, model: Model) -> int | None:
+    """Where a network has the class that stands here among these names; None where it has none of that name."""
+    if position not in range(len(names)) or names[position or 0] not in model.classes:
+        return None
+    return model.classes.index(names[position or 0])
 
 
 def live(columns: Sequence[Column]) -> list[tuple[int, Column, Model]]:
