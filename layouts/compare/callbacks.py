@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx
+from dash import Dash, Input, Output, ctx
 
 from .. import ids
 from ..callbacks import known, picked, picture_of, register_drawing
@@ -33,14 +33,13 @@ def add_compare_page(main: Dash, services: Services, data: Dash, robustness: Das
         robustness: the app of the page of disturbed images, whose charts and sweeps are used.
     """
     assets = Path(__file__).parent / "assets"
-    app = add_page(main, "compare", partial(compare_page, services), assets, scripts=("wire.js", "ink.js"))
-    app.config.external_scripts += [data.get_asset_url(name) for name in ("elements.js", "form.js")]
-    app.config.external_scripts += [robustness.get_asset_url("chart.js")]
-    app.config.external_stylesheets += [robustness.get_asset_url("chart.css")]
+    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "ink.js")]
+    scripts += [data.get_asset_url("form.js"), robustness.get_asset_url("chart.js")]
+    styles = [robustness.get_asset_url("chart.css")]
+    app = add_page(main, "compare", partial(compare_page, services), assets, scripts, styles)
     register_compare_routes(app.server, services, PREFIX)
     register_drawing(app, services)
     _register_address(app, services)
-    _register_browser(app)
     return app
 
 
@@ -66,17 +65,3 @@ def _register_address(app: Dash, services: Services) -> None:
         for notice in notices:
             log.warning("%s", notice)
         return picture, *picked(picture["sample"]), " ".join(notices), not notices
-
-
-def _register_browser(app: Dash) -> None:
-    """What needs no server: see assets/."""
-
-    def clientside(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
-
-    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
-    clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
-    clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
-    clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
-    clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
-    clientside("clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)
