@@ -16,7 +16,7 @@
   };
   const legendOf = (figure) => (figure.layout.meta || {}).legend;
   const isMosaic = (figure) => figure.data.length === 1 && figure.data[0].type === "heatmap" && legendOf(figure) && figure.data[0].zmin !== undefined && !(figure.layout.shapes || []).length;
-  const isBars = (figure) => figure.data.length === 1 && figure.data[0].type === "bar" && figure.data[0].orientation !== "h" && ((figure.layout.yaxis || {}).range || []).length === 2 && !!figure.layout.yaxis.tickvals;
+  const isBars = (figure) => figure.data.length === 1 && figure.data[0].type === "bar" && !!(figure.layout.meta || {}).bars && ((figure.layout.yaxis || {}).range || []).length === 2;
 
   function canvasIn(body) {
     let canvas = body.querySelector("canvas");
