@@ -111,7 +111,7 @@ def test_agreement_is_said_in_a_sentence() -> None:
 
 def test_the_strongest_disagreement_is_between_the_two_that_lie_furthest_apart() -> None:
     one, two, three = says("A", 0.9, 0.1, 0), says("B", 0.8, 0.1, 0.1), says("C", 0.05, 0.85, 0.1)
-    assert strongest_disagreement([one, two, three]) == "They lie furthest apart about 0: A gives it 90 %, C 5.0 %."
+    assert strongest_disagreement([one, two, three]) == "They lie furthest apart about 0: A gives it 90 %; C 5.0 %."
     assert strongest_disagreement([one, one]) == ""
     foreign = says("D", 1, 0, 0, classes="xyz")
     assert strongest_disagreement([one, foreign]) == ""
@@ -260,7 +260,7 @@ def test_networks_with_other_classes_say_what_can_be_compared(
     told = ask(own, DENSE, Asked(own.model, "pytorch"))
     assert [bool(column["probabilities"]) for column in told["columns"]] == [True, True]
     words = " ".join(told["incomparable"])
-    assert "They tell other classes apart (Dense net, one hidden layer 10, " in words
+    assert "They tell other classes apart (Dense net, one hidden layer: 10; " in words
     assert "They take pictures of other sizes" in words
     fault = parity_told(own, Question(subjects=(DENSE, Asked(own.model, "pytorch")), source=SEVEN), {"other": 1})
     assert "pictures of other sizes" in fault["fault"]

@@ -19,6 +19,7 @@ from ...evaluation.shifts import (
     used_to,
 )
 from ...models.agreement import TOLERANCE
+from ...models.bundled import BUNDLED
 from ..services import Services
 from .measures import Kept
 from .question import Column, Drawing, Question, columns_of, label_in, live
@@ -51,6 +52,8 @@ def parity_told(services: Services, question: Question, sent: Mapping[str, Any])
     assert first
     assert second
     told: Data = {"first": one.title, "second": two.title, "tolerance": tolerance}
+    if one.asked.model != two.asked.model and {one.asked.model, two.asked.model} <= BUNDLED.keys():
+        told["different"] = "These are two different networks, so they need not compute the same."
     if first.input_shape != second.input_shape:
         return {**told, "fault": "They take pictures of other sizes, so no layer of them can be compared."}
     if sent.get("sample"):

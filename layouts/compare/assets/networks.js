@@ -94,9 +94,10 @@
       const card = place.children[at], values = column.probabilities, best = values ? values.indexOf(Math.max(...values)) : -1;
       const name = best < 0 ? "–" : column.classes[best], label = column.label;
       card.classList.add("answer");
+      card.classList.toggle("is-gone", !!(column.fault || column.opening));
       card.dataset.verdict = !values ? "none" : label == null ? "open" : best === label ? "right" : "wrong";
       card.querySelector(".digit").textContent = name;
-      card.querySelector(".confidence").textContent = column.fault || column.opening ? "" : !values ? "waits for a drawing" : percent(values[best]) + " confident" + (label == null ? "" : best === label ? " · ✓ right" : " · ✗ wrong: a " + column.classes[label]);
+      card.querySelector(".confidence").textContent = column.fault ? "This network is not there; why stands above." : column.opening ? "is being opened…" : !values ? "waits for a drawing" : percent(values[best]) + " confident" + (label == null ? "" : best === label ? " · ✓ right" : " · ✗ wrong: a " + column.classes[label]);
       names.forEach((each, i) => {
         const row = card.querySelector(".bars").children[i], place = column.classes.indexOf(each), there = place >= 0;
         row.classList.toggle("is-best", there && place === best);

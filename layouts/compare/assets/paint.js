@@ -41,8 +41,9 @@
   }
 
   function bars(body, figure) {
-    const canvas = canvasIn(body), ratio = window.devicePixelRatio || 1, width = body.clientWidth || 240, height = 120;
-    canvas.className = "bars-picture";
+    const canvas = canvasIn(body), ratio = window.devicePixelRatio || 1, height = 120;
+    canvas.className = "bars-picture"; // before it is measured: a new canvas is wider than its place
+    const width = body.clientWidth || 240;
     canvas.width = Math.round(width * ratio);
     canvas.height = height * ratio;
     const context = canvas.getContext("2d"), { values } = scope.arrays.numbers(figure.data[0].y), [low, high] = figure.layout.yaxis.range;
