@@ -122,6 +122,27 @@ def test_the_way_back_leads_to_what_was_compared_before_and_a_fault_stays_in_its
     expect(page.locator(".cell canvas.mosaic")).to_have_count(2)
 
 
+def test_dense_against_cnn_begins_with_a_digit_and_shows_how_both_stand_disturbance(
+    visit: Callable[..., Dashboard],
+) -> None:
+    dashboard = visit("preset=dense-cnn")
+    page = dashboard.page
+    expect(page.locator(".agreement")).to_have_text("Both see 5.")
+    measure, marks = page.locator("[data-action='stand']"), page.locator(".compare-stand .mark")
+    page.locator(".stand-choice").select_option("rotation")
+    measure.click()
+    expect(marks).to_have_count(2 * 11, timeout=60_000)
+    said = page.locator(".compare-stand .chart-said")
+    expect(said).to_have_text(
+        re.compile(r"^Turned \d+ degrees .*: Dense net, .* is right about .*; CNN, compact about")
+    )
+    measure.click()
+    expect(page.locator(".stand-words")).to_have_text(re.compile(r"Stopped at \d+ %; what was measured stays\."))
+    page.locator(".worst-link").click()
+    expect(page.locator(".chart[data-disturbance=rotation] .mark")).to_have_count(2 * 11)
+    expect(page.locator(".legend-line")).to_have_text("Dense net, one hidden layerCNN, compact")
+
+
 def test_a_broken_port_is_found_and_its_layer_named(
     visit: Callable[..., Dashboard], serve: Callable[..., Any], pytorch: Backend, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -168,6 +168,12 @@
     });
   }
 
+  /* On a small screen columns that are scrolled sideways stay below one another. */
+  document.addEventListener("scroll", ({ target }) => {
+    if (!target.matches?.(".compare .columns")) return;
+    for (const each of document.querySelectorAll(".compare .columns")) if (each.scrollLeft !== target.scrollLeft) each.scrollLeft = target.scrollLeft;
+  }, { capture: true, passive: true });
+
   /* Views that take their time: they begin when they are asked to, or by themselves when the pen rests. */
   function offer(cell, id) {
     const button = make("button", "text-button", "Run");

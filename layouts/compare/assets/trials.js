@@ -211,6 +211,7 @@
 
   /* After an answer: what depends on the drawing is asked for once the pen rests. */
   page.after = function (told) {
+    told.columns.slice(1).forEach((column, i) => { const option = find(".parity-other").options[i]; if (option && option.text !== column.name) option.text = column.name; });
     if (!told.columns.some((column) => column.opening)) showFacts(told);
     showCurves();
     page.showStand(told);
