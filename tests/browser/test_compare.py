@@ -133,9 +133,7 @@ def test_dense_against_cnn_begins_with_a_digit_and_shows_how_both_stand_disturba
     measure.click()
     expect(marks).to_have_count(2 * 11, timeout=60_000)
     said = page.locator(".compare-stand .chart-said")
-    expect(said).to_have_text(
-        re.compile(r"^Turned \d+ degrees .*: Dense net, .* is right about .*; CNN, compact about")
-    )
+    expect(said).to_have_text(re.compile(r"^Turned \d+ degrees .*: Dense net, .* right about .*; CNN, compact about"))
     measure.click()
     expect(page.locator(".stand-words")).to_have_text(re.compile(r"Stopped at \d+ %; what was measured stays\."))
     page.locator(".worst-link").click()
