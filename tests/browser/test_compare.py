@@ -83,6 +83,15 @@ def test_one_drawing_is_answered_by_both_and_the_digit_can_be_moved(
     assert ["dense1", "dense1"] in rows
     assert page.locator(".cell canvas.mosaic").count() > 12
 
+    maps = page.locator(".cell[data-panel='1.1'] canvas")  # the first convolution, 32 tiles in rows of 7
+    box = maps.bounding_box()
+    assert box
+    side = min(box["width"] / 188, box["height"] / 134)  # of a value, where they are 26 × 26 with a gap of 1
+    maps.click(position={"x": box["width"] / 2, "y": box["height"] / 2 - 27 * side})
+    expect(page.locator(".cell[data-panel='1.1'] .frames rect")).to_have_count(2)
+    expect(page.locator(".view-tools .unit-range")).to_have_text("of 0 to 783")
+    page.wait_for_function("/unit=10&/.test(location.hash)")
+
     page.locator("[data-action='shift']").click()
     fields = page.locator(".shift-field")
     expect(fields).to_have_count(2)

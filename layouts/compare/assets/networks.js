@@ -222,7 +222,7 @@
       Object.assign(state.view, { visualizer: value, settings: {}, unit: null, target: null });
       page.changed({ step: true });
     }))];
-    if (view && (view.unit || view.layer)) {
+    if (!view || view.unit || view.layer) {
       const unit = number("Unit", state.view.unit, { low: 0, step: 1 }, (value) => { state.view.unit = value; page.changed(); });
       unit.append(make("span", "unit-range"));
       parts.push(unit);
@@ -241,7 +241,7 @@
     all.addEventListener("click", () => runs([...offered]));
     place.replaceChildren(...parts, all);
     if (page.answer) showRange(page.answer);
-    find(".view-words").textContent = view ? view.words : "The feature maps of layers with height and width, and the units of the others.";
+    find(".view-words").textContent = view ? view.words : "The feature maps of layers with height and width, and the units of the others. A click on one marks it in every network.";
     page.showExperiments();
     page.showStandChoice();
   };
@@ -261,6 +261,15 @@
       target.onchange = () => { state.view.target = target.value === "" ? null : Number(target.value); page.changed(); };
     }
   }
+  /* A click on a tile or a bar chooses its unit for all columns; another one lets go of it. */
+  window.addEventListener("click", (event) => {
+    const cell = event.target.matches?.(".cell-body canvas") && event.target.closest(".cell"), view = viewOf();
+    if (!cell?.figure || (view && !view.unit && !view.layer)) return;
+    const unit = scope.paint.unitAt(event, cell.figure);
+    if (unit < 0) return;
+    state.view.unit = unit === state.view.unit ? null : unit;
+    page.changed();
+  });
   /* Another image for all columns: a sample, or the drawing as it is now. */
   function secondImage() {
     const now = state.view.second, [digit, index] = now?.sample || [null, 0], all = Array.from({ length: 10 }, (_, i) => ({ value: String(i), label: String(i) }));
