@@ -69,8 +69,8 @@ def _fainter(figure: Figure, largest: float) -> Figure:
 
 
 def _bars(figures: Sequence[Figure]) -> list[Figure]:
-    values = [(min(figure["data"][0]["y"]), max(figure["data"][0]["y"])) for figure in figures]
-    axis = value_axis(float(min(low for low, _ in values)), float(max(high for _, high in values)))
+    values = [np.asarray(figure["data"][0]["y"]) for figure in figures]
+    axis = value_axis(float(min(each.min() for each in values)), float(max(each.max() for each in values)))
     return [
         {**figure, "layout": {**figure["layout"], "yaxis": {**figure["layout"]["yaxis"], **axis}}} for figure in figures
     ]

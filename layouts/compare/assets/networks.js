@@ -194,6 +194,7 @@
     const key = page.keys.get(id), stop = make("button", "text-button", "Stop"), going = make("p", "cell-going");
     const mine = () => cell.isConnected && page.keys.get(id) === key; // else another question has been asked in this cell
     let told = await page.post("run", { ...page.question(), panel: id, page: PAGE }), have = 0;
+    scope.paint.message(cell, "Working…");
     stop.addEventListener("click", () => fetch("../jobs/" + told.id + "/stop", { method: "POST" }));
     const said = make("span", "", "");
     going.append(said, " ", stop);
