@@ -116,6 +116,8 @@ class Disturbance:
         strengths: those that are measured, rising.
         neutral: the strength that changes nothing.
         apply: images, strength, seed and the number of the first image → disturbed images.
+        words: how a sentence about one strength begins.
+        ways: what `way` is in these words, for a strength above 0 and for one below.
     """
 
     name: str
@@ -125,36 +127,51 @@ class Disturbance:
     strengths: tuple[float, ...]
     neutral: float
     apply: Callable[[Array, float, int, int], Array]
+    words: str
+    ways: tuple[str, str] = ("", "")
+
+    def said(self, strength: float) -> str:
+        """What was done to the images, as a sentence about it begins."""
+        if strength == self.neutral:
+            return "Undisturbed"
+        return self.words.format(size=f"{abs(strength):g}", way=self.ways[strength < 0])
 
 
 DISTURBANCES: tuple[Disturbance, ...] = (
     Disturbance(
         "shift", "Shift", "pixels", "The digit stands elsewhere: to the right, left, above or below by chance.",
         (0, 1, 2, 3, 4, 5, 6, 8), 0, shifted,
+        "Shifted by {size} pixels",
     ),
     Disturbance(
         "rotation", "Rotation", "degrees", "The paper is held askew: clockwise where the number is positive.",
         (-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90), 0, rotated,
+        "Turned {size} degrees {way}", ("clockwise", "counterclockwise"),
     ),
     Disturbance(
         "scale", "Scale", "times", "The digit is written smaller or larger about the middle of the image.",
         (0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.3, 1.5, 1.75), 1, scaled,
+        "At {size} times their size",
     ),
     Disturbance(
         "stroke", "Stroke width", "pixels", "It is written with a finer or a broader pen.",
         (-2, -1.5, -1, -0.5, 0, 1, 2, 3, 4), 0, restroked,
+        "With strokes {size} pixels {way}", ("wider", "narrower"),
     ),
     Disturbance(
         "blur", "Blur", "pixels (sigma)", "The picture is out of focus.",
         (0, 0.5, 1, 1.5, 2, 2.5, 3, 4), 0, blurred,
+        "Blurred over {size} pixels",
     ),
     Disturbance(
         "noise", "Noise", "of full brightness (sigma)", "The picture is grainy, as taken in the dark.",
         (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9), 0, noisy,
+        "With noise of {size} of full brightness",
     ),
     Disturbance(
         "contrast", "Contrast", "times", "The picture is faint, grey on a grey background, or harder than it was.",
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2), 1, contrasted,
+        "With {size} times the contrast",
     ),
 )  # fmt: skip
 """All of them, in the order in which the page shows them."""

@@ -23,6 +23,8 @@ ROUND = 200
 FIRST_ROUND = 50
 WORST = 24
 """Mistakes remembered for each point."""
+ALIKE = 0.02
+"""Difference of accuracies that is not worth a sentence."""
 CONFIDENCE = 1.96
 """Standard deviations of a 95 % interval."""
 
@@ -169,6 +171,34 @@ def curve(points: Points, disturbance: str) -> list[Point]:
     return [point for point in found if point and point.count]
 
 
+def in_words(disturbance: Disturbance, known: Mapping[str, Points]) -> str:
+    """What the curves of one or several models say, in one sentence: where they lie furthest apart.
+
+    Args:
+        disturbance: whose curves.
+        known: name of a model → what is known of it.
+
+    Returns:
+        The sentence; empty as long as there is no strength at which all were measured.
+    """
+    curves = {name: {each.strength: each for each in curve(points, disturbance.name)} for name, points in known.items()}
+    common = [each for each in disturbance.strengths if curves and all(each in found for found in curves.values())]
+    if not common:
+        return ""
+
+    def shares(strength: float) -> list[float]:
+        return [found[strength].accuracy for found in curves.values()]
+
+    where = max(common, key=lambda each: (round(max(shares(each)) - min(shares(each)), 2), -min(shares(each))))
+    right = dict(zip(curves, shares(where), strict=True))
+    if len(right) > 1 and max(right.values()) - min(right.values()) < ALIKE:
+        who = "both" if len(right) == 2 else "all"
+        return f"{disturbance.said(where)}, {who} are right about {_percent(min(right.values()))} of the images."
+    first, *others = right
+    rest = "".join(f"; {name} about {_percent(right[name])}" for name in others)
+    return f"{disturbance.said(where)}: {first} is right about {_percent(right[first])} of the images{rest}."
+
+
 def rounds(count: int) -> list[range]:
     """Numbers of the images of each round; the first is a small one, so that curves are there soon."""
     ends = [min(FIRST_ROUND, count), *range(ROUND, count, ROUND), count]
@@ -201,6 +231,10 @@ def positions_in(model: Model, dataset: Dataset) -> NDArray[np.int64]:
             f"Received: {listed(foreign)}"
         )
     return np.array([known.get(name, -1) for name in dataset.classes], np.int64)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _measured(

@@ -15,6 +15,7 @@ from layerscope.evaluation.robustness import (
     Point,
     UnlikeError,
     curve,
+    in_words,
     rounds,
     share_of,
     sweep,
@@ -47,6 +48,24 @@ def found(model: Model, material: Material) -> list[Point]:
 
 def last(points: list[Point]) -> dict[tuple[str, float], Point]:
     return {(point.disturbance, point.strength): point for point in points}
+
+
+def test_the_sentence_is_about_where_curves_lie_furthest_apart() -> None:
+    def points(*right: int) -> dict[tuple[str, float], Point]:
+        return {
+            ("shift", strength): Point("shift", strength, 100, each)
+            for strength, each in zip((0, 1, 2, 3), right, strict=False)
+        }
+
+    shift = BY_NAME["shift"]
+    assert in_words(shift, {}) == in_words(shift, {"A": points(99), "B": {}}) == ""
+    assert in_words(shift, {"A": points(99, 90, 60, 20), "B": points(98, 95, 90, 21)}) == (
+        "Shifted by 2 pixels: A is right about 60 % of the images; B about 90 %."
+    )
+    alike = {"A": points(99, 90, 60), "B": points(99, 90, 61)}
+    assert in_words(shift, alike) == "Shifted by 2 pixels, both are right about 60 % of the images."
+    assert in_words(shift, {"A": points(99)}) == "Undisturbed: A is right about 99 % of the images."
+    assert BY_NAME["stroke"].said(-1.5) == "With strokes 1.5 pixels narrower"
 
 
 def test_each_point_says_how_often_the_model_is_right(found: list[Point], model: Model, material: Material) -> None:

@@ -17,6 +17,7 @@ from ..data.routes import BY_CONTENT
 from ..data.sheets import sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
 from ..exchange import as_fault, as_json, sent
+from ..naming import Asked
 from ..services import Services
 from .sweeps import MOST_IMAGES, Sweeps, Wanted
 
@@ -67,11 +68,12 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         except ValueError as error:
             return as_fault(error)
         disturbance, strength = _point(str(given.get("disturbance")), str(given.get("strength")))
-        point = sweeps.point(str(given.get("model")), wanted, disturbance.name, strength)
+        network = Asked.of(str(given.get("network")))
+        point = sweeps.point(network, wanted, disturbance.name, strength)
         found = opened(wanted.data)
         if point is None:
             return as_json({"fault": None, "count": 0, "worst": []})
-        names = _names(services, str(given.get("model")), wanted.backend)
+        names = _names(services, network)
         return as_json(
             {
                 "fault": None, "count": point.count, "right": point.right, "accuracy": point.accuracy,
@@ -113,7 +115,7 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         found, (disturbance, power) = opened(id), _point(name, strength)
         place = _number(number, found)
         try:
-            network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
+            network = network_of(services, *Asked.of(request.args.get("network", "")))
         except BackendError as error:
             abort(404, str(error))
         index = int(Material.of(found.dataset, place + 1).order[place])
@@ -126,10 +128,10 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
     server.register_blueprint(routes)
 
 
-def _names(services: Services, model: str, backend: str) -> tuple[str, ...]:
+def _names(services: Services, network: Asked) -> tuple[str, ...]:
     """The classes of a model that has been measured."""
     try:
-        return network_of(services, model, backend).classes
+        return network_of(services, *network).classes
     except BackendError:
         return ()
 
