@@ -12,7 +12,7 @@ from typing import Any
 
 from . import __version__, authoring, evaluation_commands, parity_commands, training_commands
 from .models.bundled import BUNDLED, DEFAULT
-from .terminal import home_folder, print_table, sentences_for, set_up_logging
+from .terminal import add_backend, add_data, add_home, home_folder, print_table, sentences_for, set_up_logging
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ def _add_serve(commands: Any) -> None:
         metavar="NAME",
         help="what to look at first: a bundled network, a file, or package.module:attribute (default: %(default)s)",
     )
-    serve.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
-    _add_data(serve)
+    add_backend(serve)
+    add_data(serve)
     _add_plugins(serve)
-    serve.add_argument("--home", type=Path, metavar="DIR", help="where runs and the log go (default: your data folder)")
+    add_home(serve, "where runs and the log go")
     serve.add_argument(
         "--runs-at-once",
         type=int,
@@ -89,7 +89,7 @@ def _add_export(commands: Any) -> None:
     export.add_argument(
         "file", type=Path, metavar="FILE", help="what to write, by its ending: .keras, .pt, .pth, .onnx or .safetensors"
     )
-    export.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
+    add_home(export)
     export.set_defaults(run=_export)
 
 
@@ -114,16 +114,6 @@ def _add_plugins(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("LAYERSCOPE_PLUGINS") or None,
         metavar="FOLDER",
         help="folder of Python files with views of your own (default: LAYERSCOPE_PLUGINS)",
-    )
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("LAYERSCOPE_DATA"),
-        metavar="DIR",
-        help="folder with MNIST and pen digits (default: LAYERSCOPE_DATA, then your cache)",
     )
 
 

@@ -5,13 +5,12 @@ It imports what it needs when it runs, so that `--help` answers at once.
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .terminal import home_folder, print_table, sentences_for, set_up_logging
+from .terminal import add_backend, add_data, add_home, home_folder, print_table, sentences_for, set_up_logging
 
 if TYPE_CHECKING:
     from .backends.base import Model
@@ -27,16 +26,14 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument(
         "model", metavar="MODEL", help="a bundled network, a file, package.module:attribute, run:ID or run:ID@SNAPSHOT"
     )
-    evaluate.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
-    evaluate.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("LAYERSCOPE_DATA"),
-        metavar="PATH",
-        help="folder with MNIST and pen digits, or your own images: a folder with a folder of pictures per class, a "
+    add_backend(evaluate)
+    add_data(
+        evaluate,
+        "folder with MNIST and pen digits, or your own images: a folder with a folder of pictures per class, a "
         ".npz or a .json file (default: LAYERSCOPE_DATA, then your cache)",
+        metavar="PATH",
     )
-    evaluate.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
+    add_home(evaluate)
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured as JSON")
     evaluate.add_argument("--csv", type=Path, metavar="FILE", help="write a table of every set and class as CSV")
     evaluate.add_argument(

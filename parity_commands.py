@@ -5,11 +5,10 @@ They import what they need when they run, so that `--help` answers at once.
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .terminal import home_folder, print_table, sentences_for, set_up_logging
+from .terminal import add_data, add_home, home_folder, print_table, sentences_for, set_up_logging
 
 if TYPE_CHECKING:
     from .backends.base import Array, Model
@@ -53,14 +52,8 @@ def add_commands(commands: Any) -> None:
         metavar="SHARE",
         help="largest difference that counts as the same, of a layer's largest value (default: %(default)s)",
     )
-    parity.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("LAYERSCOPE_DATA"),
-        metavar="DIR",
-        help="folder with MNIST (default: LAYERSCOPE_DATA, then your cache, then the bundled digits)",
-    )
-    parity.add_argument("--home", type=Path, metavar="DIR", help="where runs are (default: your data folder)")
+    add_data(parity, "folder with MNIST (default: LAYERSCOPE_DATA, then your cache, then the bundled digits)")
+    add_home(parity)
     parity.add_argument("--json", type=Path, metavar="FILE", help="write all of it there, too")
     parity.set_defaults(run=_parity)
 
@@ -88,20 +81,15 @@ def _parity(arguments: argparse.Namespace) -> int:
 def _models(arguments: argparse.Namespace, report: Any) -> "tuple[Model, Model]":
     """The two networks; those of a user's own are opened by whichever framework can, unless it was named."""
     from .backends.opening import open_model
+    from .training.runs import located
 
+    home = home_folder(arguments.home)
     sources = arguments.model, arguments.against or arguments.model
     names = arguments.backends or ((None, None) if arguments.against else ("keras", "pytorch"))
     first, second = (
-        open_model(_located(source, arguments.home), name, report) for source, name in zip(sources, names, strict=True)
+        open_model(located(source, home), name, report) for source, name in zip(sources, names, strict=True)
     )
     return first, second
-
-
-def _located(source: str, home: Path | None) -> str:
-    """The model that was named; the weights file of a run's."""
-    from .training.runs import SOURCE, RunStore
-
-    return str(RunStore(home_folder(home)).weights_path(source)) if source.startswith(SOURCE) else source
 
 
 def _images(arguments: argparse.Namespace, model: "Model") -> "Array":

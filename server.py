@@ -52,10 +52,10 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     app.layout = partial(page, services)  # a page that is loaded again knows the plugins of that moment
     register(app, services)
     register_routes(app, services)
-    add_compare_page(app, services)
     add_train_page(app, services)
     data_page = add_data_page(app, services, services.sources)
-    add_robustness_page(app, services, services.sources, data_page)
+    robustness_page = add_robustness_page(app, services, services.sources, data_page)
+    add_compare_page(app, services, data_page, robustness_page)
     add_evaluate_page(app, services)
     return app
 

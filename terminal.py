@@ -1,7 +1,9 @@
 """How the command line speaks: tables, one sentence for a fault, and the log."""
 
 import logging
+import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
@@ -10,6 +12,26 @@ from pathlib import Path
 log = logging.getLogger("layerscope")
 
 LOG_FILE = "layerscope.log"
+
+
+def add_data(
+    parser: ArgumentParser,
+    what: str = "folder with MNIST and pen digits (default: LAYERSCOPE_DATA, then your cache)",
+    metavar: str = "DIR",
+) -> None:
+    """Adds the option `--data`: where images are, by default what `LAYERSCOPE_DATA` says."""
+    given = os.environ.get("LAYERSCOPE_DATA")
+    parser.add_argument("--data", type=Path, default=given, metavar=metavar, help=what)
+
+
+def add_home(parser: ArgumentParser, what: str = "where runs are") -> None:
+    """Adds the option `--home`, of which `home_folder` makes a folder."""
+    parser.add_argument("--home", type=Path, metavar="DIR", help=f"{what} (default: your data folder)")
+
+
+def add_backend(parser: ArgumentParser) -> None:
+    """Adds the option `--backend`: the framework."""
+    parser.add_argument("--backend", metavar="NAME", help="keras or pytorch (default: the first that is installed)")
 
 
 def home_folder(given: Path | None) -> Path:

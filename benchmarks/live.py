@@ -8,7 +8,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlparse
@@ -35,6 +35,7 @@ from tables import live_tables
 from timeline import PARTS, Ink, inks, last_answer, most_at_once
 
 DIGITS = 12
+WARM_UP = 2
 SCRIBBLE_SECONDS = 10
 BACKENDS = ("pytorch", "keras")
 EXPLAINED = {f"{name}, explained": name for name in BACKENDS}
@@ -45,10 +46,7 @@ ECHO = "echo"
 def measured(model: str, count: int = DIGITS) -> dict[str, Any]:
     """Everything this benchmark measures."""
     with _pages(model) as pages:
-        for digit in digits(2):
-            for page in pages.values():
-                _drawn(page, strokes_of(digit))
-        found = _in_turns(pages, count)
+        found = in_turns(pages, count)
         panels = {name: live_panels(pages[name]) for name in (*BACKENDS, *EXPLAINED)}
         screens = {name: _screens(pages[name], panels[name]) for name in panels}
         ends = {name: _scribbled(pages[name]) for name in BACKENDS}
@@ -57,32 +55,45 @@ def measured(model: str, count: int = DIGITS) -> dict[str, Any]:
     expected = {name: set(panels[name]) for name in panels} | {ECHO: {ECHO}}
     return {
         "model": model,
-        "pages": {name: _summary(found[name], expected[name]) for name in found},
-        "ratios": {name: _paired(found[name], found[ECHO]) for name in panels},
+        "pages": {name: summary(found[name], expected[name]) for name in found},
+        "ratios": {name: paired(found[name], found[ECHO]) for name in panels},
         "screens": screens,
         "scribbles": ends,
     }
 
 
-@contextmanager
-def _pages(model: str) -> Iterator[dict[str, Page]]:
+def _pages(model: str) -> AbstractContextManager[dict[str, Page]]:
     """The drawing page on each backend and the echo, all of them at rest."""
+    addresses = {name: f"#model={quote(model)}&backend={name}" for name in BACKENDS}
+    more = f"&panels={quote(json.dumps(_explained(model)))}"
+    addresses |= {name: addresses[backend] + more for name, backend in EXPLAINED.items()}
+    return beside_an_echo(addresses, ".panel.has-figure", "--model", model)
+
+
+@contextmanager
+def beside_an_echo(addresses: Mapping[str, str], ready: str, *options: str) -> Iterator[dict[str, Page]]:
+    """Pages of one server and the echo, in one browser, all of them at rest.
+
+    Args:
+        addresses: name → what follows the address of the server.
+        ready: a selector of what stands on each page once it is there.
+        options: of the server.
+    """
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
-        options = ["--port", "0", "--home", home, "--model", model]
-        address = stack.enter_context(serving("-m", "layerscope", "serve", *options))
+        server = stack.enter_context(serving("-m", "layerscope", "serve", "--port", "0", "--home", home, *options))
         echo = stack.enter_context(serving(str(Path(__file__).with_name("echo.py"))))
         browser = stack.enter_context(browsing())
-        fragments = {name: f"#model={quote(model)}&backend={name}" for name in BACKENDS}
-        more = f"&panels={quote(json.dumps(_explained(model)))}"
-        fragments |= {name: fragments[backend] + more for name, backend in EXPLAINED.items()}
-        pages = {name: watched(browser, address + fragment) for name, fragment in fragments.items()}
+        pages = {name: watched(browser, server + address) for name, address in addresses.items()}
         for page in pages.values():
-            page.wait_for_selector(".panel.has-figure", timeout=60_000)
+            page.wait_for_selector(ready, timeout=60_000)
         pages[ECHO] = watched(browser, echo)
         for page in pages.values():
             page.bring_to_front()
             rest(page)
+        for digit in digits(WARM_UP):
+            for page in pages.values():
+                _drawn(page, strokes_of(digit))
         yield pages
 
 
@@ -101,7 +112,7 @@ def _explained(model: str) -> list[dict[str, Any]]:
     ]
 
 
-def _in_turns(pages: Mapping[str, Page], count: int) -> dict[str, list[list[Ink]]]:
+def in_turns(pages: Mapping[str, Page], count: int) -> dict[str, list[list[Ink]]]:
     """Name → the inks of each digit."""
     found: dict[str, list[list[Ink]]] = {name: [] for name in pages}
     for number, digit in enumerate(digits(count)):
@@ -169,7 +180,8 @@ def _difference(model: str, backend: str, end: Mapping[str, Any]) -> float:
     return float(np.abs(opened.probabilities(image[None])[0] - np.array(end["shown"])).max())
 
 
-def _summary(found: Sequence[Sequence[Ink]], expected: set[str]) -> dict[str, Any]:
+def summary(found: Sequence[Sequence[Ink]], expected: set[str]) -> dict[str, Any]:
+    """Times of the inks of all digits, and in how many of their answers all of the expected panels were painted."""
     every = [ink for drawn in found for ink in drawn]
     return {
         "digits": len(found),
@@ -182,7 +194,7 @@ def _summary(found: Sequence[Sequence[Ink]], expected: set[str]) -> dict[str, An
     }
 
 
-def _paired(ours: Sequence[Sequence[Ink]], echo: Sequence[Sequence[Ink]]) -> float:
+def paired(ours: Sequence[Sequence[Ink]], echo: Sequence[Sequence[Ink]]) -> float:
     """How many times longer than the echo: the median over digits that were drawn on both, one after the other."""
 
     def middle(drawn: Sequence[Ink]) -> float:

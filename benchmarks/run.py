@@ -10,6 +10,7 @@ from typing import Any
 
 import attributions
 import cancel
+import compare
 import evaluate
 import live
 import memory
@@ -21,6 +22,7 @@ from measure import machine, save, table
 from tables import (
     attributions_table,
     cancel_table,
+    compare_table,
     evaluation_table,
     live_tables,
     memory_table,
@@ -76,6 +78,13 @@ difference between the probabilities on the page and those of `Model.probabiliti
 """
 
 SCREENS = "Pictures of the screen, taken every few points with the pen down, in which a panel looked different:"
+
+COMPARE = """\
+## From pen to paint, networks side by side
+
+The page that compares, drawn upon as in *From pen to paint*: what each network says, and the feature maps or units of
+every layer of each, in one answer that passes the drawing through each network once (a test holds that).
+"""
 
 VIEWS = """\
 ## Views that take their time
@@ -184,6 +193,7 @@ def _write_live(found: Mapping[str, Any]) -> str:
 _PARTS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
     "trace": (lambda arguments: trace.measured(), lambda found: f"{TRACE}\n{trace_tables(found)}\n"),
     "live": (lambda arguments: live.measured(arguments.model), _write_live),
+    "compare": (lambda arguments: compare.measured(), lambda found: f"{COMPARE}\n{compare_table(found)}\n"),
     "views": (lambda arguments: views.measured(), lambda found: f"{VIEWS}\n{views_tables(found)}\n"),
     "attributions": (
         lambda arguments: attributions.measured(),

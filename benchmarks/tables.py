@@ -11,6 +11,8 @@ STOPPED, MOST_MB = 200, 2500
 EVALUATION_RATIO = 1.3
 SCRUBBED = 150
 EXPLAINED_MEDIAN = 150
+COMPARE_MEDIANS = {2: 180, 4: 350}
+"""Networks side by side → milliseconds from pen to paint at most."""
 """For the pages with gradient × input and Grad-CAM."""
 TITLES = {
     "pytorch": "PyTorch",
@@ -161,6 +163,20 @@ def _paint(found: Found) -> str:
         )
     heads = ("page", "inks", "median", f"≤ {MEDIAN}", f"≤ {EXPLAINED_MEDIAN}", "p95", f"≤ {P95}", "ratio")
     return table((*heads, f"≤ {ECHO_RATIO}", "from every movement", "panels repainted"), rows)
+
+
+def compare_table(found: Found) -> str:
+    """Pen to paint on the page that compares."""
+    rows = []
+    for name, page in found["pages"].items():
+        paint, columns = page["pen to paint"], found["columns"].get(name)
+        bars = [mark(paint.median <= bar) if columns == many else "" for many, bar in COMPARE_MEDIANS.items()]
+        ratio = f"{found['ratios'][name]:.2f}" if columns else ""
+        figures = (TITLES.get(name, name), paint.count, brief(paint.median), *bars, brief(paint.p95), ratio)
+        repainted = f"{page['answers with every panel']:.1%} of {page['panels']}"
+        rows.append((*figures, page["every movement"], repainted))
+    heads = ("page", "inks", "median", *(f"≤ {bar} for {many}" for many, bar in COMPARE_MEDIANS.items()), "p95")
+    return table((*heads, "ratio", "from every movement", "layers repainted"), rows)
 
 
 def _parts(found: Found) -> str:

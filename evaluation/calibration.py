@@ -54,7 +54,7 @@ def binned(confidence: Floats, right: Flags, bins: int) -> Bins:
     place = np.searchsorted(edges[1:-1], confidence, side="left")
     count = np.bincount(place, minlength=bins)
     hits = np.bincount(place[right], minlength=bins)
-    sums = np.bincount(place, confidence.astype(np.float64), minlength=bins)
+    sums = np.bincount(place, confidence, minlength=bins)
     mean = np.divide(sums, count, out=np.full(bins, np.nan), where=count > 0)
     return Bins(edges, hits, count - hits, mean)
 

@@ -31,7 +31,7 @@ def causes(pair: Pair, first: Model, second: Model, extra: Sequence[LayerInfo] =
         return (f"{second.name} has no such layer; what reads it gets the numbers from before it.",)
     found = [*_shapes(pair.first, pair.second), *_weights(pair.first, pair.second, first, second)]
     found += [*_settings(pair.first, pair.second), *_extra(extra, first, second)]
-    return tuple(found) or (_nothing_told(pair.first),)
+    return tuple(found) or (_nothing_told(pair.first, _readable(first, second)),)
 
 
 def _shapes(first: LayerInfo, second: LayerInfo) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _plain(value: object) -> object:
 
 
 def _weights(layer: LayerInfo, other: LayerInfo, first: Model, second: Model) -> Iterator[str]:
-    if Capability.WEIGHTS not in first.capabilities & second.capabilities:
+    if not _readable(first, second):
         return
     ours, theirs = first.weights(layer.name), second.weights(other.name)
     for name in ours.keys() & theirs.keys():
@@ -106,7 +106,13 @@ def _flattened(layer: LayerInfo, model: Model) -> Shape | None:
     return layer.output_shape if layer.is_spatial else None
 
 
-def _nothing_told(layer: LayerInfo) -> str:
+def _readable(first: Model, second: Model) -> bool:
+    return Capability.WEIGHTS in first.capabilities & second.capabilities
+
+
+def _nothing_told(layer: LayerInfo, readable: bool) -> str:
+    if layer.weight_shapes and not readable:
+        return "Its settings are the same; whether its weights are cannot be seen."
     even = any(size % 2 == 0 for size in layer.settings.get("window", ()))
     if even and layer.settings.get("padding") == "same":
         return (

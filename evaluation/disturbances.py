@@ -45,9 +45,9 @@ def rotated(images: Array, degrees: float, seed: int = 0, first: int = 0) -> Arr
     Quarter turns of square images move every pixel exactly; other angles interpolate between the four nearest pixels.
     """
     count, height, width, channels = images.shape
-    turn = _turn(height, width, float(degrees) % 360)
+    turn = _turn(height, width, float(degrees))
     flat = images.transpose(1, 2, 0, 3).reshape(height * width, count * channels)
-    turned = np.asarray(turn @ flat, np.float32).reshape(height, width, count, channels)
+    turned = np.clip(turn @ flat, 0, 1).reshape(height, width, count, channels)
     return np.ascontiguousarray(turned.transpose(2, 0, 1, 3))
 
 
@@ -81,7 +81,7 @@ def blurred(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array
         return images.copy()
     for axis in (1, 2):
         images = ndimage.gaussian_filter1d(images, sigma, axis=axis, mode="constant")
-    return np.clip(images, 0, 1)
+    return images
 
 
 def noisy(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array:
@@ -89,8 +89,6 @@ def noisy(images: Array, sigma: float, seed: int = 0, first: int = 0) -> Array:
 
     An image has the same pattern at every strength, only stronger.
     """
-    if sigma == 0:
-        return images.copy()
     noise = [
         np.random.default_rng((seed, number)).standard_normal(images.shape[1:], np.float32)
         for number in range(first, first + len(images))
@@ -118,6 +116,8 @@ class Disturbance:
         strengths: those that are measured, rising.
         neutral: the strength that changes nothing.
         apply: images, strength, seed and the number of the first image → disturbed images.
+        words: how a sentence about one strength begins.
+        ways: what `way` is in these words, for a strength above 0 and for one below.
     """
 
     name: str
@@ -127,36 +127,51 @@ class Disturbance:
     strengths: tuple[float, ...]
     neutral: float
     apply: Callable[[Array, float, int, int], Array]
+    words: str
+    ways: tuple[str, str] = ("", "")
+
+    def said(self, strength: float) -> str:
+        """What was done to the images, as a sentence about it begins."""
+        if strength == self.neutral:
+            return "Undisturbed"
+        return self.words.format(size=f"{abs(strength):g}", way=self.ways[strength < 0])
 
 
 DISTURBANCES: tuple[Disturbance, ...] = (
     Disturbance(
         "shift", "Shift", "pixels", "The digit stands elsewhere: to the right, left, above or below by chance.",
         (0, 1, 2, 3, 4, 5, 6, 8), 0, shifted,
+        "Shifted by {size} pixels",
     ),
     Disturbance(
         "rotation", "Rotation", "degrees", "The paper is held askew: clockwise where the number is positive.",
         (-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90), 0, rotated,
+        "Turned {size} degrees {way}", ("clockwise", "counterclockwise"),
     ),
     Disturbance(
         "scale", "Scale", "times", "The digit is written smaller or larger about the middle of the image.",
         (0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.3, 1.5, 1.75), 1, scaled,
+        "At {size} times their size",
     ),
     Disturbance(
         "stroke", "Stroke width", "pixels", "It is written with a finer or a broader pen.",
         (-2, -1.5, -1, -0.5, 0, 1, 2, 3, 4), 0, restroked,
+        "With strokes {size} pixels {way}", ("wider", "narrower"),
     ),
     Disturbance(
         "blur", "Blur", "pixels (sigma)", "The picture is out of focus.",
         (0, 0.5, 1, 1.5, 2, 2.5, 3, 4), 0, blurred,
+        "Blurred over {size} pixels",
     ),
     Disturbance(
         "noise", "Noise", "of full brightness (sigma)", "The picture is grainy, as taken in the dark.",
         (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9), 0, noisy,
+        "With noise of {size} of full brightness",
     ),
     Disturbance(
         "contrast", "Contrast", "times", "The picture is faint, grey on a grey background, or harder than it was.",
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2), 1, contrasted,
+        "With {size} times the contrast",
     ),
 )  # fmt: skip
 """All of them, in the order in which the page shows them."""
@@ -217,8 +232,6 @@ def _rolled(images: Array, axis: int, pixels: int) -> Array:
 
 def _windowed(images: Array, pixels: int, widest: Callable[..., Array]) -> Array:
     """Largest or smallest value in a square window of `pixels` + 1 around each pixel; beyond the edges all is black."""
-    if pixels == 0:
-        return images
     for axis in (1, 2):
         images = widest(images, pixels + 1, axis=axis, mode="constant", cval=0.0)
     return images
@@ -236,7 +249,7 @@ def _turn(height: int, width: int, degrees: float) -> sparse.csr_matrix:
     parts = []
     for row, row_share in ((np.floor(top), 1 - top % 1), (np.floor(top) + 1, top % 1)):
         for column, share in ((np.floor(left), 1 - left % 1), (np.floor(left) + 1, left % 1)):
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width) & (row_share * share > 0)
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             place = (np.flatnonzero(inside), (row * width + column)[inside].astype(np.int64))
             parts.append(sparse.coo_matrix(((row_share * share)[inside], place), shape=(height * width,) * 2))
     return sparse.csr_matrix(sum(parts[1:], parts[0]), dtype=np.float32)

@@ -111,11 +111,6 @@ class Metrics:
         """The expected calibration error, in [0, 1]."""
         return expected_calibration_error(self.reliability)
 
-    @property
-    def recalls(self) -> dict[str, float]:
-        """Class name → share of its images that the model is right about; classes without images are left out."""
-        return {each.name: each.recall for each in self.per_class if each.count}
-
 
 def measure(probabilities: Array, labels: NDArray[np.integer], classes: Sequence[str]) -> Metrics:
     """All metrics of a model's answers.

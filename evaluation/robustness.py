@@ -23,6 +23,8 @@ ROUND = 200
 FIRST_ROUND = 50
 WORST = 24
 """Mistakes remembered for each point."""
+ALIKE = 0.02
+"""Difference of accuracies that is not worth a sentence."""
 CONFIDENCE = 1.96
 """Standard deviations of a 95 % interval."""
 
@@ -156,21 +158,6 @@ def sweep(
                 yield point
 
 
-def side_by_side(
-    models: Sequence[Model], material: Material, disturbances: Sequence[Disturbance] = DISTURBANCES
-) -> Iterator[tuple[int, Point]]:
-    """Measures several models on the same disturbed images, a point of each in turn, so that curves grow together.
-
-    Yields:
-        Position of the model, and what is known of it; see `sweep`.
-
-    Raises:
-        UnlikeError: a model does not know a class of the data set.
-    """
-    for points in zip(*(sweep(model, material, disturbances) for model in models), strict=True):
-        yield from enumerate(points)
-
-
 def share_of(points: Points, count: int, disturbances: Sequence[Disturbance]) -> float:
     """How much of a sweep of so many images is done, in [0, 1]."""
     wanted = [(each.name, strength) for each in disturbances for strength in each.strengths]
@@ -182,6 +169,34 @@ def curve(points: Points, disturbance: str) -> list[Point]:
     """The points of one disturbance that are known, by rising strength."""
     found = (points.get((disturbance, strength)) for strength in BY_NAME[disturbance].strengths)
     return [point for point in found if point and point.count]
+
+
+def in_words(disturbance: Disturbance, known: Mapping[str, Points]) -> str:
+    """What the curves of one or several models say, in one sentence: where they lie furthest apart.
+
+    Args:
+        disturbance: whose curves.
+        known: name of a model → what is known of it.
+
+    Returns:
+        The sentence; empty as long as there is no strength at which all were measured.
+    """
+    curves = {name: {each.strength: each for each in curve(points, disturbance.name)} for name, points in known.items()}
+    common = [each for each in disturbance.strengths if curves and all(each in found for found in curves.values())]
+    if not common:
+        return ""
+
+    def shares(strength: float) -> list[float]:
+        return [found[strength].accuracy for found in curves.values()]
+
+    where = max(common, key=lambda each: (round(max(shares(each)) - min(shares(each)), 2), -min(shares(each))))
+    right = dict(zip(curves, shares(where), strict=True))
+    if len(right) > 1 and max(right.values()) - min(right.values()) < ALIKE:
+        who = "both" if len(right) == 2 else "all"
+        return f"{disturbance.said(where)}, {who} are right about {_percent(min(right.values()))} of the images."
+    first, *others = right
+    rest = "".join(f"; {name} about {_percent(right[name])}" for name in others)
+    return f"{disturbance.said(where)}: {first} is right about {_percent(right[first])} of the images{rest}."
 
 
 def rounds(count: int) -> list[range]:
@@ -216,6 +231,10 @@ def positions_in(model: Model, dataset: Dataset) -> NDArray[np.int64]:
             f"Received: {listed(foreign)}"
         )
     return np.array([known.get(name, -1) for name in dataset.classes], np.int64)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _measured(

@@ -34,7 +34,7 @@ def in_rows(networks: Sequence[Sequence[LayerInfo]]) -> tuple[tuple[LayerInfo | 
     rows: list[list[LayerInfo | None]] = []
     for place, layers in enumerate(networks):
         heads = [next(layer for layer in row if layer) for row in rows]
-        partner = {id(pair.second): at for at, pair in enumerate(_pairs(heads, layers)) if pair.second}
+        partner = {id(pair.second): at for at, pair in enumerate(_pairs(heads, layers))}
         merged: list[list[LayerInfo | None]] = []
         following = 0
         for layer in layers:
@@ -44,7 +44,7 @@ def in_rows(networks: Sequence[Sequence[LayerInfo]]) -> tuple[tuple[LayerInfo | 
                 following = at + 1
             else:
                 merged.append([None] * place)
-            merged[-1] = [*merged[-1], layer]
+            merged[-1].append(layer)
         merged += rows[following:]
         rows = [[*row, None] if len(row) == place else row for row in merged]
     return tuple(map(tuple, rows))

@@ -32,9 +32,9 @@ def answer(architecture: Architecture, weights: Weights, image: Array, layer: st
     """
     values: dict[str, Array] = {}
     for each in needed(architecture, layer):
-        taken = [values[name] for name in each.inputs] or [np.asarray(image, np.float32)]
+        taken = [values[name] for name in each.inputs] or [image]
         values[each.name] = np.asarray(RULES[each.kind](each, taken, weights.get(each.name, {})), np.float32)
-    return np.ascontiguousarray(values[layer])
+    return values[layer]
 
 
 def work(architecture: Architecture, layer: str) -> int:
@@ -58,7 +58,7 @@ def _windows(layer: Any, values: Array, fill: float) -> list[tuple[Pair, Array]]
     rows, columns = layer.positions([values.shape])
     down, right = layer.strides
     return [
-        ((y, x), padded[y : y + down * (rows - 1) + 1 : down, x : x + right * (columns - 1) + 1 : right])
+        ((y, x), padded[y : y + down * rows : down, x : x + right * columns : right])
         for y in range(layer.window[0])
         for x in range(layer.window[1])
     ]

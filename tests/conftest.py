@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 from layerscope.backends import Backend
 from layerscope.backends import backend as find_backend
 from layerscope.datasets.base import Dataset
@@ -25,6 +26,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Two frameworks that each spread over all cores wait for one another more than they work.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(variable, "1")
+
+settings.register_profile("untimed", deadline=None)  # A busy machine is no fault.
+settings.load_profile("untimed")
 
 LONGEST_FIRST = (
     "test_install.py",

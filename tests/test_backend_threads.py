@@ -46,6 +46,26 @@ def test_edits_and_gradients_of_one_thread_do_not_show_in_another(backend: Backe
         np.testing.assert_array_equal(answer, alone[index % 4])
 
 
+@pytest.mark.parametrize("name", ["even-kernels-same", "branches", "dense"])
+def test_many_images_passed_side_by_side_answer_as_each_does_alone(
+    backend: Backend, reference: ModuleType, cores_of_pytorch: int, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    network = reference.NETWORKS[name]
+    model: Any = backend.build(network, reference.random_weights(network))
+    monkeypatch.setattr(model, "at_once", 8)
+    images = reference.random_images(network, 8 * model.at_once + 3)
+    first, last = model.layers[1].name, model.layers[-2].name
+    edits = [Edit(first, 0, 0.5)]
+    whole = model.trace(images, edits=edits)
+    slopes = model.gradients(images, Target(last, 1), [first], edits)[first]
+    for place, image in enumerate(images):
+        for layer, activation in model.trace(image[None], edits=edits).items():
+            np.testing.assert_allclose(whole[layer][place], activation[0], rtol=1e-4, atol=1e-5, err_msg=layer)
+        alone = model.gradients(image[None], Target(last, 1), [first], edits)[first]
+        np.testing.assert_allclose(slopes[place], alone[0], rtol=1e-4, atol=1e-5)
+    assert all(not activation.flags.writeable for activation in whole.values())
+
+
 def test_two_models_are_opened_and_asked_at_the_same_time(pytorch: Backend, keras: Backend) -> None:
     def answer(index: int) -> Any:
         framework = (pytorch, keras)[index % 2]

@@ -14,9 +14,6 @@ from layerscope.backends.exporting import export
 from layerscope.cli import main
 from layerscope.datasets.digits import load_digits
 from layerscope.evaluation.parity import Parity, ParityError, parity
-from layerscope.models.agreement import Compared, Gap, first_apart
-from layerscope.models.alignment import aligned
-from layerscope.models.layers import LayerInfo
 
 IMAGES = load_digits().floats(slice(0, 16))
 
@@ -152,6 +149,7 @@ def test_the_command_compares_both_frameworks_and_takes_a_tolerance(
     ("arguments", "said"),
     [
         (["nowhere"], "There is no model 'nowhere'"),
+        (["dense", "--against", "run:none", "--home", "nowhere"], "There is no run 'none'"),
         (["dense", "--against", "dense-84x96", "--backends", "pytorch,pytorch"],
          r"dense takes \(28, 28, 1\) and dense-84x96"),
         (["dense", "--backends", "keras"], "name two backends, such as keras,pytorch. Received: keras"),
@@ -197,21 +195,3 @@ def test_slices_add_up_to_the_whole(pytorch: Backend, monkeypatch: pytest.Monkey
     answers = [model.probabilities(IMAGES).argmax(1) for model in (one, two)]
     assert whole.disagreements == (answers[0] != answers[1]).sum()
     assert list(whole.examples) == np.flatnonzero(answers[0] != answers[1]).tolist()[:20]
-
-
-def layers(*kinds: str) -> list[LayerInfo]:
-    return [
-        LayerInfo(name=f"{kind}{place}", kind=kind, inputs=(), output_shape=(3,)) for place, kind in enumerate(kinds)
-    ]
-
-
-def test_what_a_port_does_by_other_layers_is_no_difference() -> None:
-    pairs = aligned(layers("input", "dense", "scale", "dense"), layers("input", "dense", "dense"))
-    same, other = Gap(1e-7, 1e-8), Gap(0.5, 0.1)
-    merged = [Compared(pair, same if pair.second else None) for pair in pairs]
-    assert first_apart(merged) is None
-    broken = [*merged[:3], Compared(pairs[3], other)]
-    lost = first_apart(broken)
-    assert lost is not None
-    assert lost.name == "scale2"
-    assert first_apart([Compared(pairs[0], same), Compared(pairs[1], Gap(np.nan, np.nan))]) is not None

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, their output and their exit status."""
+"""The command line as a user meets it: real processes, but where only words are at stake; output and exit status."""
 
 import csv
 import json
@@ -16,6 +16,8 @@ from pathlib import Path
 import layerscope
 import numpy as np
 import pytest
+from layerscope.backends.base import Backend
+from layerscope.cli import main
 from layerscope.datasets.mnist import load_mnist
 from layerscope.models.architecture import Activation, Architecture, Dense, Flatten, Input
 from layerscope.models.bundled import BUNDLED
@@ -49,17 +51,8 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -
 def test_help_names_every_command(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in (
-        "serve",
-        "models",
-        "backends",
-        "visualizers",
-        "new-visualizer",
-        "check",
-        "evaluate",
-        "export",
-        "download",
-    ):
+    commands = "serve export evaluate parity train runs download visualizers new-visualizer check models backends"
+    for command in commands.split():
         assert re.search(rf"^ +{command} ", result.stdout, re.M), result.stdout
 
 
@@ -155,22 +148,26 @@ def test_evaluate_measures_every_set_that_is_there(run: Run, untrained: str, dat
     assert re.search(r"^ +Pen strokes of writers not trained on +1,499 +\d\d?\.\d\d%", result.stdout, re.M)
 
 
-@pytest.mark.parametrize("backend", ["keras", "pytorch"])
 def test_evaluate_measures_images_of_your_own_and_writes_what_it_prints(
-    run: Run, untrained: str, tmp_path: Path, backend: str
+    untrained: str,
+    tmp_path: Path,
+    backend: Backend,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     labels = [*range(8), 7, 7]
     np.savez(tmp_path / "mine.npz", images=np.eye(10, 784).reshape(10, 28, 28), labels=labels)
     files = tmp_path / "found.json", tmp_path / "found.csv"
-    options = "--backend", backend, "--data", "mine.npz", "--json", str(files[0]), "--csv", str(files[1])
-    result = run("evaluate", untrained, *options, FORCE_COLOR="1")
-    out, err = (re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text) for text in (result.stdout, result.stderr))
-    assert result.returncode == 0, err
+    options = "--backend", backend.name, "--data", "mine.npz", "--json", str(files[0]), "--csv", str(files[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["evaluate", untrained, *options]) == 0
+    out, err = (re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text) for text in capfd.readouterr())
     assert re.search(r"mine… ━+ 10/10", err), err
-    assert f"untrained in {backend}, 7,850 parameters" in out
+    assert f"untrained in {backend.name}, 7,850 parameters" in out
     assert "7 classes with a single image: 0, 1, 2, 3, 4 and 2 more." in out
     told = json.loads(files[0].read_text())
-    assert (told["model"], told["backend"]) == ("untrained", backend)
+    assert (told["model"], told["backend"]) == ("untrained", backend.name)
     [found] = told["sets"]
     names = "accuracy", "top_two", "loss", "precision", "recall", "f1", "calibration_error"
     words = [f"{found[name]:.4f}" if name == "loss" else f"{found[name]:.2%}" for name in names]
@@ -206,10 +203,10 @@ def test_evaluate_a_damaged_file_is_one_sentence(run: Run, untrained: str) -> No
 
 
 @pytest.mark.parametrize("share", ["99", "-1", "much", "nan"])
-def test_a_share_that_is_none(run: Run, share: str) -> None:
-    result = run("evaluate", "cnn", f"--fail-under={share}")
-    assert result.returncode == 2
-    assert f"a share is a number from 0 to 1. Received: {share}" in result.stderr
+def test_a_share_that_is_none(share: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["evaluate", "cnn", f"--fail-under={share}"])
+    assert f"a share is a number from 0 to 1. Received: {share}" in capfd.readouterr().err
 
 
 def test_an_unknown_backend_is_one_sentence(run: Run) -> None:
@@ -237,10 +234,10 @@ def test_debug_shows_where_a_fault_came_from(run: Run) -> None:
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
-def test_a_port_that_is_none(run: Run, port: str) -> None:
-    result = run("serve", f"--port={port}")
-    assert result.returncode == 2
-    assert f"a port is a number from 0 to 65535. Received: {port}" in result.stderr
+def test_a_port_that_is_none(port: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", f"--port={port}"])
+    assert f"a port is a number from 0 to 65535. Received: {port}" in capfd.readouterr().err
 
 
 def test_a_home_that_cannot_be_written_to_is_said_and_does_no_harm(run: Run, tmp_path: Path) -> None:

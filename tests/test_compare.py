@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layerscope.backends import Backend, Model
+from layerscope.backends.base import Capability
 from layerscope.datasets.base import Dataset
 from layerscope.drawing.fit import fit_images
 from layerscope.evaluation.shifts import (
@@ -23,15 +24,17 @@ from layerscope.evaluation.shifts import (
 from layerscope.layouts.compare.answer import answer, run
 from layerscope.layouts.compare.experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from layerscope.layouts.compare.measures import Kept, Measures, latency
-from layerscope.layouts.compare.question import Asked, Drawing, Question, View, columns_of
+from layerscope.layouts.compare.question import Drawing, Question, View, columns_of
 from layerscope.layouts.compare.scales import on_one_scale
 from layerscope.layouts.compare.words import Answer, agreement, strongest_disagreement
+from layerscope.layouts.naming import Asked
 from layerscope.layouts.pictures import Source
 from layerscope.layouts.services import Services
 from layerscope.models.alignment import in_rows
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.layers import LayerInfo
 from layerscope.models.weights import save_weights
+from layerscope.visualizers.overlays import OUTLINE
 
 SEVEN = Source(sample=(7, 3), label=7)
 COMPACT, DENSE = Asked("cnn-compact", "pytorch"), Asked("dense", "pytorch")
@@ -109,7 +112,7 @@ def test_agreement_is_said_in_a_sentence() -> None:
 
 def test_the_strongest_disagreement_is_between_the_two_that_lie_furthest_apart() -> None:
     one, two, three = says("A", 0.9, 0.1, 0), says("B", 0.8, 0.1, 0.1), says("C", 0.05, 0.85, 0.1)
-    assert strongest_disagreement([one, two, three]) == "They lie furthest apart about 0: A gives it 90 %, C 5.0 %."
+    assert strongest_disagreement([one, two, three]) == "They lie furthest apart about 0: A gives it 90 %; C 5.0 %."
     assert strongest_disagreement([one, one]) == ""
     foreign = says("D", 1, 0, 0, classes="xyz")
     assert strongest_disagreement([one, foreign]) == ""
@@ -188,7 +191,7 @@ def test_the_answers_are_those_of_the_networks_and_every_layer_has_its_figure(se
     for asked, column in zip((COMPACT, DENSE), told["columns"], strict=True):
         model = services.open(asked.model, asked.backend)
         np.testing.assert_allclose(column["probabilities"], model.probabilities(image)[0], atol=1e-5)
-        assert [name for name, _ in column["layers"]] == [layer.name for layer in model.layers]
+        assert [name for name, *_ in column["layers"]] == [layer.name for layer in model.layers]
     for number, row in enumerate(told["rows"]):
         for at, layer in enumerate(row):
             assert (f"{number}.{at}" in told["panels"]) == (layer is not None)
@@ -258,7 +261,7 @@ def test_networks_with_other_classes_say_what_can_be_compared(
     told = ask(own, DENSE, Asked(own.model, "pytorch"))
     assert [bool(column["probabilities"]) for column in told["columns"]] == [True, True]
     words = " ".join(told["incomparable"])
-    assert "They tell other classes apart (Dense net, one hidden layer 10, " in words
+    assert "They tell other classes apart (Dense net, one hidden layer: 10; " in words
     assert "They take pictures of other sizes" in words
     fault = parity_told(own, Question(subjects=(DENSE, Asked(own.model, "pytorch")), source=SEVEN), {"other": 1})
     assert "pictures of other sizes" in fault["fault"]
@@ -293,12 +296,45 @@ def test_any_view_can_stand_in_every_column_with_the_same_settings(services: Ser
     assert figures == {"0", "1"}
 
 
+def test_a_second_image_is_the_same_for_every_column(services: Services) -> None:
+    view = View("compare_images")
+    told = ask(services, COMPACT, DENSE, view=view)
+    assert {part["withheld"] for part in told["panels"].values()} == {
+        "Choose a second image above, or keep this drawing as one."
+    }
+    told = ask(services, COMPACT, DENSE, view=replace(view, second=Source(sample=(3, 1))))
+    assert all("figure" in part for part in told["panels"].values())
+
+
+def test_a_view_of_runs_says_where_one_is_chosen(services: Services) -> None:
+    told = ask(services, COMPACT, DENSE, view=View("training_curves"))
+    assert told["panels"]["whole.0"]["withheld"].startswith("This network is no training run; choose one at the head")
+
+
+def test_attributions_of_a_row_share_their_strongest_colour(services: Services) -> None:
+    apart, shared = (
+        [
+            part["figure"]
+            for part in ask(services, COMPACT, DENSE, view=View("gradient_map", shared=shares))["panels"].values()
+        ]
+        for shares in (False, True)
+    )
+    strengths = [figure["layout"]["meta"]["overlay"] for figure in apart]
+    assert len({figure["layout"]["meta"]["legend"]["high"] for figure in shared}) == 1
+    for figure, before, strength in zip(shared, apart, strengths, strict=True):
+        cells, old = (np.asarray(each["data"][0]["z"]) for each in (figure, before))
+        assert np.array_equal(cells == OUTLINE, old == OUTLINE)
+        assert cells.max() == pytest.approx(old.max() * strength / max(strengths), abs=1)
+
+
 def test_layers_chosen_by_hand_stand_in_one_row(services: Services) -> None:
     told = ask(services, DENSE, COMPACT, rows=(("dense1", "conv1"), ("nothing", "pool1")), view=View("filters"))
     assert told["rows"] == [("dense1", "conv1"), (None, "pool1")]
     assert "figure" in told["panels"]["0.0"]
     assert "figure" in told["panels"]["0.1"]
-    assert "needs a convolution or a dense layer" in told["panels"]["1.1"]["withheld"]
+    assert "1.1" not in told["panels"]  # nothing of that row suits the view
+    told = ask(services, DENSE, COMPACT, rows=(("dense1", "pool1"),), view=View("filters"))
+    assert "needs a convolution or a dense layer" in told["panels"]["0.1"]["withheld"]
 
 
 def test_the_selected_unit_counts_where_a_layer_has_it(services: Services) -> None:
@@ -306,6 +342,9 @@ def test_the_selected_unit_counts_where_a_layer_has_it(services: Services) -> No
     told = ask(services, COMPACT, DENSE, rows=(("dense1", "logits"),), view=view)
     marked = [bool(told["panels"][f"0.{at}"]["figure"]["layout"]["shapes"]) for at in (0, 1)]
     assert marked == [True, False]  # logits has 10 units
+    told = ask(services, COMPACT, DENSE, rows=(("dense1", "logits"),), view=View("layer_arithmetic", unit=20))
+    assert "figure" in told["panels"]["0.0"]
+    assert told["panels"]["0.1"]["withheld"] == "logits has no unit 20: its units are 0 to 9."
 
 
 def test_a_view_that_takes_its_time_is_offered_and_runs_when_asked_to(services: Services) -> None:
@@ -354,7 +393,14 @@ def test_a_shift_test_asks_about_every_place_at_once(services: Services, monkeyp
         assert found.predicted[row, column] == probabilities.argmax()
         assert found.confidence[row, column] == pytest.approx(probabilities.max(), abs=1e-4)
     assert found.share == (found.predicted == 7).mean()
-    assert shift_test(model, image, farthest=1).target == 7
+    assert shift_test(model, image).target == 7 != found.predicted[0, 0]
+    large = services.open("dense-84x96", "pytorch")
+    assert shift_test(large, np.zeros(large.input_shape, np.float32), farthest=1).offsets.tolist() == [-3, 0, 3]
+
+
+def test_a_small_picture_is_shifted_by_whole_pixels(pytorch: Backend, reference: ModuleType) -> None:
+    model = pytorch.build(reference.NETWORKS["dense"], seed=1)
+    assert shift_test(model, np.zeros(model.input_shape, np.float32), farthest=1).offsets.tolist() == [-1, 0, 1]
 
 
 def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: Services, mnist_test: Dataset) -> None:
@@ -364,6 +410,7 @@ def test_the_share_of_digits_at_each_place_is_that_of_the_single_ones(services: 
     single = [shift_test(model, image, int(label), 2).right for image, label in zip(images, labels, strict=True)]
     np.testing.assert_allclose(found, np.mean(single, axis=0), atol=1e-6)
     assert found[2, 2] == 1
+    assert shift_shares(model, images, (labels + 1) % 10, farthest=0) == 0
     told = shifts_of_digits_told(services, Question(subjects=(DENSE, Asked("nothing", "pytorch"))), Kept())
     assert len(told["columns"][0]["shares"]) == 441
     assert told["columns"][1] is None
@@ -380,6 +427,10 @@ def test_a_dense_net_cannot_tell_pixels_in_another_order_if_its_weights_are_in_t
     assert used is not None
     np.testing.assert_allclose(used.probabilities(permuted(images, order)), dense.probabilities(images), atol=1e-5)
     assert used_to(compact, order) is None
+    assert pixel_order((28, 28, 1)).tolist() == order.tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "capabilities", dense.capabilities - {Capability.OTHER_WEIGHTS})
+        assert used_to(dense, order) is None
     plain, mixed, again = accuracy_when_permuted(dense, images, labels, order)
     assert plain == again > 0.97
     assert mixed < 0.3

@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 from layerscope.backends import Backend
 from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.compare.page import choices
+from layerscope.layouts.data.callbacks import add_data_page
+from layerscope.layouts.data.sources import Sources
+from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.services import Services
 from layerscope.layouts.wire import unpacked
 from layerscope.models.bundled import BUNDLED
@@ -50,7 +53,9 @@ def run(services: Services) -> str:
 def client(services: Services) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    add_compare_page(main, services)
+    sources = Sources(services)
+    data = add_data_page(main, services, sources)
+    add_compare_page(main, services, data, add_robustness_page(main, services, sources, data))
     return main.server.test_client()
 
 

@@ -36,13 +36,13 @@ def test_the_neutral_strength_changes_nothing(disturbance: Disturbance, images: 
 
 @each_disturbance
 def test_any_strength_keeps_range_shape_and_the_original(disturbance: Disturbance, images: Array) -> None:
-    before = images.copy()
+    before, white = images.copy(), np.ones((1, 29, 29, 1), np.float32)
     for strength in disturbance.strengths:
         result = disturbance.apply(images, strength, 0, 0)
         assert (result.shape, result.dtype) == (images.shape, np.float32)
-        assert result.min() >= 0
-        assert result.max() <= 1
         assert np.array_equal(result, images) == (strength == disturbance.neutral)
+        for each in (result, disturbance.apply(white, strength, 0, 0)):
+            assert 0 <= each.min() <= each.max() <= 1
     assert np.array_equal(images, before)
 
 
@@ -65,6 +65,7 @@ def test_a_shift_by_whole_pixels_moves_every_pixel_in_one_of_four_directions(ima
     moved = shifted(images, 3)
     ways = [np.roll(images, way, axis=(1, 2)) for way in ((0, 3), (3, 0), (0, -3), (-3, 0))]
     found = [next(i for i, way in enumerate(ways) if np.array_equal(way[n], moved[n])) for n in range(len(images))]
+    assert found == np.random.default_rng(0).integers(0, 4, len(images)).tolist()
     assert set(found) == {0, 1, 2, 3}
     assert np.array_equal(shifted(images, 16), np.zeros_like(images))
 
@@ -92,6 +93,7 @@ def test_half_the_size_keeps_a_quarter_of_the_ink_and_double_the_size_interpolat
     image = np.zeros((1, 17, 17, 1), np.float32)
     image[0, 6:11, 6:11] = 1.0
     assert scaled(image, 0.5).sum() == pytest.approx(25 / 4, rel=1e-5)
+    assert scaled(np.ones((1, 29, 29, 1), np.float32), 0.45).max() == 1  # however its weights are rounded
     double = scaled(image, 2)[0, :, :, 0]
     assert np.array_equal(double[8, 3:14], [0.5, *[1.0] * 9, 0.5])
 
@@ -103,12 +105,14 @@ def test_strokes_become_wider_and_narrower_by_just_so_many_pixels() -> None:
         assert restroked(image, pixels)[0, 7].sum() == 3 + pixels
     assert restroked(image, 1.5)[0, 7].sum() == pytest.approx(4.5)
     assert not restroked(image, -3).any()
+    assert restroked(np.ones((1, 6, 6, 1), np.float32), -2)[0, :, :, 0].sum(axis=0).tolist() == [0, 4, 4, 4, 4, 0]
 
 
 def test_blurring_keeps_the_ink_and_two_blurs_add_their_squares(images: Array) -> None:
     dot = np.zeros((1, 41, 41, 1), np.float32)
     dot[0, 20, 20] = 1.0
     assert blurred(dot, 3).sum() == pytest.approx(1, abs=1e-4)
+    assert blurred(np.ones_like(dot), 2)[0, 0, [0, 20], 0] == pytest.approx([0.36, 0.6], abs=0.01)  # black beyond
     twice = blurred(blurred(dot, 3), 4)
     np.testing.assert_allclose(twice, blurred(dot, 5), atol=1e-5)
     assert np.array_equal(blurred(images, 1)[..., :1], blurred(images[..., :1], 1))
@@ -126,6 +130,12 @@ def test_noise_has_its_deviation_grows_in_place_and_depends_on_the_seed() -> Non
 def test_contrast_draws_towards_middle_grey(images: Array) -> None:
     np.testing.assert_allclose(contrasted(images, 0.2), 0.4 + 0.2 * images, atol=1e-6)
     assert np.array_equal(contrasted(images, 1e6) > 0.5, images > 0.5)
+
+
+def test_images_are_rounded_to_the_nearest_of_256_greys() -> None:
+    assert (255 * rounded(np.array([0, 0.0019, 0.002, 0.5, 0.9979, 0.999, 1], np.float32))).tolist() == pytest.approx(
+        [0, 0, 1, 128, 254, 255, 255]
+    )
 
 
 def test_disturbances_are_chosen_by_name() -> None:

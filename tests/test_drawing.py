@@ -149,7 +149,7 @@ def test_what_is_no_picture_is_refused(ink: np.ndarray) -> None:
         prepare(ink, FIELD)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     ink=arrays(
         np.float32,

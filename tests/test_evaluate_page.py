@@ -300,14 +300,27 @@ def test_an_image_leads_to_the_main_page_with_exactly_its_pixels(
     assert ask(client, "image", id=found["id"], image=COUNT)["fault"].endswith(f"Received: {COUNT}")
 
 
-def test_nearest_images_are_those_of_scikit_learn(model: Model, pixels: np.ndarray) -> None:
+@pytest.mark.parametrize("batch", [COUNT, 7])
+def test_nearest_images_are_those_of_scikit_learn(
+    model: Model, pixels: np.ndarray, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerscope.evaluation.nearest.BATCH", batch)
     for layer in ("image", "conv", "relu"):
-        *_, last = nearest(model, layer, pixels[3, ..., None], pixels[..., None], k=5, leave_out=3)
+        *before, last = nearest(model, layer, pixels[10, ..., None], pixels[..., None], k=5, leave_out=10)
         values = model.trace(pixels[..., None].astype(np.float32) / 255, [layer])[layer].reshape(COUNT, -1)
-        distances, places = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(values).kneighbors(values[3:4])
+        distances, places = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(values).kneighbors(values[10:11])
         assert last.indices.tolist() == places[0, 1:].tolist()
         np.testing.assert_allclose(last.distances, distances[0, 1:], rtol=1e-3)
-        assert last.done == COUNT
+        assert [each.done for each in (*before, last)] == [*range(batch, COUNT, batch), COUNT]
+
+
+def test_of_images_equally_near_the_first_are_found_and_never_the_one_left_out(
+    model: Model, pixels: np.ndarray
+) -> None:
+    alike = np.repeat(pixels[:1, ..., None], 40, axis=0)
+    found = [next(nearest(model, "conv", alike[0], alike, k=count, leave_out=2)) for count in (5, 100)]
+    assert found[0].indices.tolist() == [0, 1, 3, 4, 5]
+    assert len(found[1].indices) == 39
 
 
 def test_the_nearest_training_images_are_found_for_a_layer(client: FlaskClient, found: Any) -> None:

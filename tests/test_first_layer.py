@@ -11,7 +11,7 @@ from layerscope.drawing.fit import fit_images
 from layerscope.models.architecture import Architecture, Dense, Flatten, Input, MaxPool2D
 from layerscope.models.bundled import BUNDLED, weights_path
 from layerscope.models.first_layer import first_layer
-from layerscope.models.forward import answer, needed, work
+from layerscope.models.forward import FUNCTIONS, answer, needed, work
 from layerscope.models.weights import initial_weights, load_weights
 
 
@@ -37,10 +37,16 @@ def test_only_what_a_layer_depends_on_is_computed(reference: ModuleType) -> None
     branches = reference.NETWORKS["branches"]
     assert [layer.name for layer in needed(branches, "right")] == ["image", "right"]
     assert work(branches, "image") == 6 * 6 * 2
+    assert work(branches, "right") == 6 * 6 * (2 + 4 + 4 * 2)
     assert work(branches, "right") < work(branches, "add") < work(branches, branches.layers[-1].name)
     # The weights of others are not even asked for.
     weights = {"right": reference.random_weights(branches)["right"]}
     assert answer(branches, weights, np.zeros((6, 6, 2), np.float32), "right").shape == (6, 6, 4)
+
+
+def test_numbers_of_any_size_have_their_share() -> None:
+    assert FUNCTIONS["softmax"](np.array([1000, -1000, 1000], np.float32)).tolist() == [0.5, 0, 0.5]
+    assert FUNCTIONS["sigmoid"](np.array([-1000, 0, 1000], np.float32)).tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -27,7 +27,7 @@ def test_drawn_ink_comes_back_exactly_and_is_short() -> None:
     assert decoded.dtype == np.float32
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrays(np.uint8, (140, 140), elements=st.integers(0, 255)))
 def test_any_grey_values_come_back_exactly(values: np.ndarray) -> None:
     picture = values.astype(np.float32) / np.float32(255)

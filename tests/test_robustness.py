@@ -15,9 +15,9 @@ from layerscope.evaluation.robustness import (
     Point,
     UnlikeError,
     curve,
+    in_words,
     rounds,
     share_of,
-    side_by_side,
     sweep,
     wilson,
 )
@@ -48,6 +48,24 @@ def found(model: Model, material: Material) -> list[Point]:
 
 def last(points: list[Point]) -> dict[tuple[str, float], Point]:
     return {(point.disturbance, point.strength): point for point in points}
+
+
+def test_the_sentence_is_about_where_curves_lie_furthest_apart() -> None:
+    def points(*right: int) -> dict[tuple[str, float], Point]:
+        return {
+            ("shift", strength): Point("shift", strength, 100, each)
+            for strength, each in zip((0, 1, 2, 3), right, strict=False)
+        }
+
+    shift = BY_NAME["shift"]
+    assert in_words(shift, {}) == in_words(shift, {"A": points(99), "B": {}}) == ""
+    assert in_words(shift, {"A": points(99, 90, 60, 20), "B": points(98, 95, 90, 21)}) == (
+        "Shifted by 2 pixels: A is right about 60 % of the images; B about 90 %."
+    )
+    alike = {"A": points(99, 90, 60), "B": points(99, 90, 61)}
+    assert in_words(shift, alike) == "Shifted by 2 pixels, both are right about 60 % of the images."
+    assert in_words(shift, {"A": points(99)}) == "Undisturbed: A is right about 99 % of the images."
+    assert BY_NAME["stroke"].said(-1.5) == "With strokes 1.5 pixels narrower"
 
 
 def test_each_point_says_how_often_the_model_is_right(found: list[Point], model: Model, material: Material) -> None:
@@ -102,14 +120,6 @@ def test_a_sweep_goes_on_where_it_was_stopped(found: list[Point], model: Model, 
     }
     assert share_of(points, COUNT, TURNED) == 1
     assert not list(sweep(model, material, TURNED, points))
-
-
-def test_two_models_are_measured_side_by_side(model: Model, digits: Dataset) -> None:
-    models, few, blur = [model, open_model("dense", "pytorch")], Material.of(digits, 60), chosen(["blur"])
-    both = list(side_by_side(models, few, blur))
-    assert [which for which, _ in both[:4]] == [0, 1, 0, 1]
-    for which, each in enumerate(models):
-        assert [point for owner, point in both if owner == which] == list(sweep(each, few, blur))
 
 
 def test_fewer_images_are_the_beginning_of_more(digits: Dataset) -> None:

@@ -1,6 +1,7 @@
 """The robustness page over HTTP: sweeps that grow, stop and are shared, their worst images, and the way to them."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ from layerscope.layouts.services import Services
 from PIL import Image
 
 COUNT = 120
-WANTED = {"models": ["cnn-compact", "dense"], "backend": "pytorch", "disturbances": ["rotation", "blur"]}
+WANTED = {"networks": ["pytorch:cnn-compact", "pytorch:dense"], "disturbances": ["rotation", "blur"]}
 
 
 @pytest.fixture(scope="module")
@@ -71,24 +72,42 @@ def measured(ask: Callable[..., Any]) -> Any:
 
 def test_a_sweep_gives_every_curve_and_another_browser_sees_it(measured: Any, ask: Callable[..., Any]) -> None:
     assert measured["share"] == 1
-    for told in measured["models"]:
+    for told in measured["networks"]:
         turned = told["curves"]["rotation"]
         assert [point[0] for point in turned] == list(BY_NAME["rotation"].strengths)
         assert {point[4] for point in turned} == {COUNT}
         assert all(low <= accuracy <= high for _, accuracy, low, high, _ in turned)
     other = ask("state", viewer="two")
-    assert (other["job"], other["share"], other["models"]) == (None, 1, measured["models"])
+    assert (other["job"], other["share"], other["networks"]) == (None, 1, measured["networks"])
     assert ask("state", viewer="two", count=COUNT + 1)["share"] == 0
+
+
+def test_one_network_in_two_frameworks_has_two_curves(measured: Any, ask: Callable[..., Any]) -> None:
+    here, there = ask("state", viewer="two", networks=["pytorch:dense", "keras:dense", "fog:dense"])["networks"]
+    assert (here["network"], here["share"]) == ("pytorch:dense", 1)
+    assert (there["network"], there["share"], there["curves"]["blur"]) == ("keras:dense", 0, [])
+
+
+def test_what_the_curves_say_is_a_sentence_of_all_networks(measured: Any) -> None:
+    compact, dense = measured["networks"]
+    said = measured["words"]["rotation"]
+    turned = {point[0]: point[1] for point in compact["curves"]["rotation"]}
+    gaps = {strength: abs(turned[strength] - accuracy) for strength, accuracy, *_ in dense["curves"]["rotation"]}
+    assert re.fullmatch(
+        r"Turned \d+ degrees (counter)?clockwise: CNN, compact .*; Dense net, one hidden layer .*\.", said
+    )
+    shares = [int(share) / 100 for share in re.findall(r"(\d+) %", said)]
+    assert abs(shares[0] - shares[1]) == pytest.approx(max(gaps.values()), abs=0.015)
 
 
 def test_the_worst_images_lead_to_the_page_as_the_model_got_them(
     measured: Any, ask: Callable[..., Any], client: FlaskClient, digits: Opened, services: Services
 ) -> None:
-    told = ask("worst", model="dense", disturbance="rotation", strength="60")
+    told = ask("worst", network="pytorch:dense", disturbance="rotation", strength="60")
     assert told["count"] == COUNT
     assert told["worst"][0]["confidence"] == max(each["confidence"] for each in told["worst"])
     worst = told["worst"][0]
-    path = f"/robustness/look/{digits.id}/rotation/60/{worst['number']}?model=dense&backend=pytorch"
+    path = f"/robustness/look/{digits.id}/rotation/60/{worst['number']}?network=pytorch:dense"
     address = urlsplit(client.get(path).headers["Location"])
     assert address.path == "../" * 5
     given = {name: values[0] for name, values in parse_qs(address.fragment).items()}
@@ -124,7 +143,7 @@ def test_a_stop_takes_effect_at_once_and_the_rest_is_measured_later(
 ) -> None:
     """With the slowest of the bundled networks, whose 200 images take a quarter of a second."""
     services.open("cnn", "pytorch")
-    slow = {"models": ["cnn"], "count": 400, "disturbances": ["noise"]}
+    slow = {"networks": ["pytorch:cnn"], "count": 400, "disturbances": ["noise"]}
     ask("start", **slow)
     while ask("state", **slow)["share"] == 0:
         time.sleep(0.01)
@@ -135,7 +154,7 @@ def test_a_stop_takes_effect_at_once_and_the_rest_is_measured_later(
     assert 0 < share < 1
     time.sleep(0.5)
     assert ask("state", **slow)["share"] == share
-    quick = {**slow, "models": ["dense"]}
+    quick = {**slow, "networks": ["pytorch:dense"]}
     ask("start", viewer="two", **quick)
     while ask("state", viewer="two", **quick)["job"]["status"] != "done":
         time.sleep(0.02)
@@ -153,11 +172,11 @@ def test_a_model_that_cannot_be_measured_says_so_and_the_others_are(
         return opening(source, backend)
 
     monkeypatch.setattr(services.pool, "open", refused)
-    both = {"models": ["cnn-batchnorm", "dense"], "count": 60, "disturbances": ["blur"]}
+    both = {"networks": ["pytorch:cnn-batchnorm", "pytorch:dense"], "count": 60, "disturbances": ["blur"]}
     ask("start", viewer="three", **both)
     while (told := ask("state", viewer="three", **both))["job"]["status"] != "done":
         time.sleep(0.02)
-    broken, fine = told["models"]
+    broken, fine = told["networks"]
     assert (broken["fault"], fine["fault"]) == ("The weights are damaged.", None)
     assert len(fine["curves"]["blur"]) == len(BY_NAME["blur"].strengths)
 
@@ -165,5 +184,5 @@ def test_a_model_that_cannot_be_measured_says_so_and_the_others_are(
 def test_what_cannot_be_measured_is_refused(ask: Callable[..., Any]) -> None:
     assert "1 to 10,000 images. Received: 0" in ask("start", count=0)["fault"]
     assert "Received: fog" in ask("start", disturbances=["fog"])["fault"]
-    assert ask("start", viewer="four", models=["/etc/passwd"])["job"] is None
+    assert ask("start", viewer="four", networks=["pytorch:/etc/passwd"])["job"] is None
     assert ask("state", data="unknown")["gone"]

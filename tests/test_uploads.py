@@ -153,7 +153,7 @@ def test_a_name_is_not_needed() -> None:
         read_upload(b"")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FORMATS), st.integers(0, 2**31), st.integers(1, 6))
 def test_damage_anywhere_gives_a_picture_or_one_sentence(kind: str, seed: int, number: int) -> None:
     content = bytearray(saved(PICTURE.convert("RGB").resize((40, 30)), kind))

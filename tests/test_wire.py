@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,11 @@ def test_every_array_begins_where_a_browser_can_read_it() -> None:
     length = int.from_bytes(frame[:4], "little")
     begin = 4 + length + -(4 + length) % STEP
     assert begin % STEP == 0
+    assert orjson.loads(frame[4 : 4 + length]) == {
+        "a": {"dtype": "u1", "shape": "3", "bdata": [0, 3]},
+        "b": {"dtype": "f8", "shape": "2", "bdata": [STEP, 2 * STEP]},
+        "c": "ü",
+    }
     assert frame[begin : begin + STEP] == bytes([0, 1, 2, 0, 0, 0, 0, 0])
     assert np.frombuffer(frame, np.float64, 1, begin + STEP) == 1.5
 
@@ -46,19 +52,38 @@ def test_every_array_begins_where_a_browser_can_read_it() -> None:
     [
         (np.array([1, 2]), np.array([1, 2], np.int32)),
         (np.array([2**40]), [2**40]),
+        (np.array([-(2**40)]), [-(2**40)]),
         (np.array(["a", "b"]), ["a", "b"]),
         (np.array([True, False]), [True, False]),
         (np.zeros((0, 3), np.float32), []),
+        (np.zeros(0, np.int64), []),
+        (np.array(0.5), 0.5),
         (np.ones((1, 1, 2), np.float32), [[[1.0, 1.0]]]),
         (np.float32(0.5), 0.5),
         (np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.0], [3.0, 4.0]])),
     ],
-    ids=["whole numbers", "too large", "text", "truth", "empty", "three axes", "scalar", "another order"],
+    ids=[
+        "whole numbers",
+        "too large",
+        "too small",
+        "text",
+        "truth",
+        "empty",
+        "no numbers",
+        "no axes",
+        "three axes",
+        "scalar",
+        "order",
+    ],
 )
 def test_what_browsers_have_no_arrays_for_comes_as_lists(array: Any, expected: Any) -> None:
     found = unpacked(packed({"x": array}))["x"]
     np.testing.assert_array_equal(found, expected)
     assert isinstance(found, np.ndarray) == isinstance(expected, np.ndarray)
+
+
+def test_numbers_may_be_names_as_in_json() -> None:
+    assert unpacked(packed({1: "one"})) == {"1": "one"}
 
 
 def test_what_is_no_plain_data_is_an_error() -> None:

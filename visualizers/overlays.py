@@ -57,7 +57,7 @@ def overlay(attribution: Array, image: Array, *, words: str, note: str, signed: 
             }
         ],
         height=40 + int(np.clip(PANEL_WIDTH * height / width, 132, 380)),
-        meta={"legend": legend.parts},
+        meta={"legend": legend.parts, "overlay": largest},
         revision=f"overlay {height}×{width}",
         margin={"l": 4, "r": 4, "t": 4, "b": 40},
         xaxis={**HIDDEN_AXIS, "range": [-0.5, width - 0.5], "constrain": "domain", "title": note_below(legend.text)},

@@ -109,13 +109,13 @@
     history.replaceState(history.state, "", "#" + query);
     scope.addressing = null;
   }
-  /* The compare page begins with the drawing of this one. */
+  /* The compare page and the training page begin with the drawing of this one. */
   window.addEventListener("click", (event) => {
-    const link = event.target.closest && event.target.closest(".compare-link"), here = new URLSearchParams(location.hash.slice(1));
+    const link = event.target.closest && event.target.closest(".compare-link, .page-link[href^=train]"), here = new URLSearchParams(location.hash.slice(1));
     if (!link) return;
-    const query = new URLSearchParams({ preset: "dense-cnn" });
+    const [path, preset] = link.getAttribute("href").split("#"), query = new URLSearchParams(preset);
     for (const name of ["sample", "image", "ink", "label", "off"]) if (here.has(name)) query.set(name, here.get(name));
-    link.href = "compare/#" + query;
+    link.href = path + "#" + query;
   });
   clientside.copyLink = function () {
     const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };

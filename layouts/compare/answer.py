@@ -10,11 +10,12 @@ from ...datasets.base import DatasetError
 from ...drawing.ink import InkError
 from ...models.alignment import in_rows
 from ...visualizers.contract import Need, Pass, Subject
-from ..beside import Found
+from ...visualizers.words import kind_words
+from ..beside import Found, with_beside
 from ..panels import digest, panel_part, start_job
 from ..services import Services
-from ..state import Panel
-from .question import Column, Drawing, Question, columns_of, live, probabilities
+from ..state import Beside, Panel
+from .question import Column, Drawing, Question, columns_of, label_in, live, position_in, probabilities
 from .scales import on_one_scale
 from .words import Answer, agreement, incomparable, strongest_disagreement
 
@@ -60,8 +61,7 @@ def _answered(services: Services, question: Question, drawing: Drawing, columns:
         "serial": question.serial,
         "fault": None,
         "empty": drawing.empty,
-        "columns": [_column(each) for each in columns],
-        "label": question.source.label,
+        "columns": [_column(services, question, columns, each) for each in columns],
         "agreement": agreement(answers),
         "disagreement": strongest_disagreement(answers),
         "incomparable": incomparable(there),
@@ -79,16 +79,18 @@ def _answers(columns: Sequence[Column]) -> list[Answer]:
     return found
 
 
-def _column(column: Column) -> Data:
+def _column(services: Services, question: Question, columns: Sequence[Column], column: Column) -> Data:
     values, model = probabilities(column), column.model
     return {
         "model": column.asked.model,
         "backend": column.asked.backend,
         "title": column.title,
+        "name": column.name,
         "fault": column.fault,
         "opening": column.opening,
         "classes": list(model.classes) if model else [],
-        "layers": [[layer.name, layer.kind] for layer in model.layers] if model else [],
+        "label": label_in(services, question, columns, model) if model else None,
+        "layers": [[layer.name, layer.kind, kind_words(layer), layer.units] for layer in model.layers] if model else [],
         "probabilities": None if values is None else [float(value) for value in values],
     }
 
@@ -118,13 +120,18 @@ def _known(row: Row, names: dict[int, set[str]], count: int) -> Row:
 def _panels(
     services: Services, question: Question, columns: Sequence[Column], rows: Sequence[Row]
 ) -> dict[str, tuple[Panel, int]]:
-    """Panel `row.column` → the panel and the place of its column; one row alone for what shows a whole network."""
+    """Panel `row.column` → the panel and the place of its column; one row alone for what shows a whole network.
+
+    A row none of whose layers suits the view has no panels.
+    """
     view = services.visualizers.get(question.view.visualizer)
     if view and Need.LAYER not in view.needs:
         return {f"whole.{at}": (_panel(f"whole.{at}", question, None), at) for at, _, _ in live(columns)}
+    models = {at: model for at, _, model in live(columns)}
     return {
-        f"{number}.{at}": (_panel(f"{number}.{at}", question, layer, columns[at].model), at)
+        f"{number}.{at}": (_panel(f"{number}.{at}", question, layer, models[at]), at)
         for number, row in enumerate(rows)
+        if not view or any(layer and view.applies_to(models[at].layer(layer)) for at, layer in enumerate(row))
         for at, layer in enumerate(row)
         if layer is not None
     }
@@ -176,20 +183,41 @@ def _found(services: Services, question: Question, columns: Sequence[Column], at
         raise LookupError(column.fault or column.opening)
     other = next((each for place, each, _ in live(columns) if place != at), None)
     run = column.asked.model.removeprefix("run:").partition("@")[0] if column.asked.model.startswith("run:") else ""
-    view = question.view
-    return Found(
-        Subject(
-            model=model,
-            forward=column.forward,
-            layer=model.layers[0],
-            label=question.source.label if question.source.label in range(len(model.classes)) else None,
-            target=view.target if view.target in range(len(model.classes)) else None,
-            dataset=services.samples[0],
-            second_model=other.model if other else None,
-            second_forward=_second(column.forward, other),
-            run=services.run(run) if run else None,
-        )
+    first = next(each.classes for _, _, each in live(columns))
+    subject = Subject(
+        model=model,
+        forward=column.forward,
+        layer=model.layers[0],
+        label=label_in(services, question, columns, model),
+        target=position_in(first, question.view.target, model),
+        dataset=services.samples[0],
+        second_model=other.model if other else None,
+        second_forward=_second(column.forward, other),
+        run=services.run(run) if run else None,
     )
+    beside = Beside(image=question.view.second)
+    found = with_beside(services, subject, beside, _needs(services, question), question.source, question.steps)
+    return replace(found, troubles={**_missing(found.subject, first, question), **found.troubles})
+
+
+def _needs(services: Services, question: Question) -> set[Need]:
+    """What the view needs that stands beside the drawing; a run is that of the column."""
+    view = services.visualizers.get(question.view.visualizer)
+    return {Need.SECOND_IMAGE} & view.needs if view else set()
+
+
+def _missing(subject: Subject, first: Sequence[str], question: Question) -> dict[Need, str]:
+    """What a column does not have for the view, said in this page's words."""
+    target = question.view.target
+    words = {
+        Need.RUN: "" if subject.run else "This network is no training run; choose one at the head of its column.",
+        Need.SECOND_IMAGE: "" if subject.second_image else "Choose a second image above, or keep this drawing as one.",
+        Need.SECOND_MODEL: "" if subject.second_model else "There is no other network to compare this one with.",
+        Need.TARGET: ""
+        if target is None or target >= len(first) or subject.target is not None
+        else f"{subject.model.name} does not know the class {first[target]}.",
+    }
+    return {need: each for need, each in words.items() if each}
 
 
 def _at(found: Found, panel: Panel, question: Question) -> Found:
@@ -198,7 +226,13 @@ def _at(found: Found, panel: Panel, question: Question) -> Found:
         return found
     unit, layer = question.view.unit, found.subject.model.layer(panel.layer)
     known = unit if isinstance(unit, int) and 0 <= unit < layer.units else None
-    return replace(found, subject=found.subject.at(layer.name, known))
+    trouble = "Choose a unit above." if unit is None else f"{layer.name} has no unit {unit}: {_range(layer.units)}."
+    troubles = {**found.troubles, **({Need.UNIT: trouble} if known is None else {})}
+    return replace(found, subject=found.subject.at(layer.name, known), troubles=troubles)
+
+
+def _range(units: int) -> str:
+    return "its only one is 0" if units == 1 else f"its units are 0 to {units - 1:,}"
 
 
 def _second(forward: Pass | None, other: Column | None) -> Pass | None:

@@ -19,9 +19,10 @@ from ...evaluation.shifts import (
     used_to,
 )
 from ...models.agreement import TOLERANCE
+from ...models.bundled import BUNDLED
 from ..services import Services
 from .measures import Kept
-from .question import Column, Drawing, Question, columns_of, live
+from .question import Column, Drawing, Question, columns_of, label_in, live
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ def parity_told(services: Services, question: Question, sent: Mapping[str, Any])
     assert first
     assert second
     told: Data = {"first": one.title, "second": two.title, "tolerance": tolerance}
+    if one.asked.model != two.asked.model and {one.asked.model, two.asked.model} <= BUNDLED.keys():
+        told["different"] = "These are two different networks, so they need not compute the same."
     if first.input_shape != second.input_shape:
         return {**told, "fault": "They take pictures of other sizes, so no layer of them can be compared."}
     if sent.get("sample"):
@@ -80,7 +83,7 @@ def shifts_told(services: Services, question: Question) -> Data:
     told: list[Data | None] = [None] * len(columns)
     for at, column, model in live(columns):
         if column.forward is not None:
-            found = shift_test(model, column.forward.image, _label(question, model))
+            found = shift_test(model, column.forward.image, label_in(services, question, columns, model))
             told[at] = {
                 "title": column.name,
                 "classes": list(model.classes),
@@ -127,11 +130,6 @@ def _shares_told(services: Services, model: Model, known: Kept[Array]) -> Data:
         "share": float(found.mean()),
         "offsets": [step * each for each in range(-FARTHEST, FARTHEST + 1)],
     }
-
-
-def _label(question: Question, model: Model) -> int | None:
-    label = question.source.label
-    return label if label in range(len(model.classes)) else None
 
 
 def _picture(image: Array) -> Data:

@@ -16,8 +16,8 @@ from ...drawing.fit import fit_images
 from ...evaluation.calibration import RELIABILITY_BINS, binned, expected_calibration_error
 from ...models.bundled import BUNDLED, weights_path
 from ...training.runs import SOURCE
+from ..naming import Asked
 from ..services import Services
-from .question import Asked
 
 T = TypeVar("T")
 

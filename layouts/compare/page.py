@@ -8,9 +8,12 @@ from ...visualizers.contract import Need, Visualizer
 from .. import ids
 from ..frame import empty_graph, framed, header, loading, notice
 from ..page import drawing_card
+from ..robustness.page import disturbances
 from ..services import Services
 
 CURVES = "compare-curves"
+FIRST = "compare-first"
+"""Store that changes where a preset finds empty paper."""
 
 SECTIONS = {
     "said": "What they say",
@@ -19,6 +22,7 @@ SECTIONS = {
     "parity": "Do they compute the same?",
     "shift": "Move the digit",
     "permutation": "Shuffle its pixels",
+    "stand": "Disturb it",
 }
 """The parts of the page that one can go to, in their order."""
 
@@ -28,8 +32,8 @@ LEAD = (
 )
 DENSE_AND_CNN = (
     "A dense net gives every pixel a weight of its own: it learns where ink lies. A convolutional net slides small "
-    "filters over the picture: it learns what ink looks like, wherever it lies. Draw a digit, then move it and put its "
-    "pixels in another order below, and see what each of them has learnt."
+    "filters over the picture: it learns what ink looks like, wherever it lies. Draw a digit, then move it, put its "
+    "pixels in another order, and disturb test images below, and see what each of them has learnt."
 )
 
 
@@ -41,13 +45,23 @@ def compare_page(services: Services) -> Any:
         [
             html.Div([drawing_card(), _presets()], className="column"),
             html.Div(
-                [_networks(), _said(), _rows(), _table(), _parity(), _shift(), _permutation(), _curves()],
+                [
+                    _networks(),
+                    _said(),
+                    _rows(),
+                    _table(),
+                    _parity(),
+                    _shift(),
+                    _permutation(),
+                    _stand(),
+                    _curves(),
+                ],
                 className="compare panels",
                 tabIndex="-1",
             ),
         ],
         look="page compare-page",
-        stores=[dcc.Location(id=ids.ADDRESS, refresh=False), dcc.Store(id=ids.PICTURE)],
+        stores=[dcc.Location(id=ids.ADDRESS, refresh=False), dcc.Store(id=ids.PICTURE), dcc.Store(id=FIRST)],
         top=header("compare", tools=[loading()]),
         fault=notice(),
         choices=choices(services),
@@ -62,6 +76,8 @@ def choices(services: Services) -> dict[str, Any]:
         "subjects": _first(services),
         "backend": services.default_backend,
         "views": [_view(each) for each in services.visualizers.values()],
+        "disturbances": disturbances(),
+        "samples": services.samples[0].name,
     }
 
 
@@ -82,6 +98,8 @@ def _view(visualizer: Visualizer) -> dict[str, Any]:
         "layer": Need.LAYER in visualizer.needs,
         "unit": Need.UNIT in visualizer.needs,
         "target": Need.TARGET in visualizer.needs,
+        "second": Need.SECOND_IMAGE in visualizer.needs,
+        "rest": visualizer.at_rest,
         "controls": [
             {
                 "name": control.name,
@@ -192,7 +210,6 @@ def _table() -> Any:
         html.Div(html.Table(className="facts"), className="table-scroll"),
         words="Latency is the median of 50 passes of one image on this computer, measured when you ask for it.",
         tools=[
-            html.A("How they stand disturbance", href="../robustness/", className="text-button robust-link"),
             _button("Measure now", "measure"),
         ],
     )
@@ -241,6 +258,25 @@ def _permutation() -> Any:
         "with its first weights in that order, too, it answers exactly as before. No such order helps a "
         "convolution, which looks at neighbours.",
         tools=_button("Shuffle the pixels", "permute"),
+    )
+
+
+def _stand() -> Any:
+    return _section(
+        "stand",
+        "How they stand disturbance",
+        html.Div(html.Div(), className="sweep-progress", role="progressbar", hidden=True, **{"aria-label": "Progress"}),
+        html.P(className="stand-words note", role="status"),
+        html.Div(className="legend-line", **{"aria-hidden": "true"}),
+        html.Div(className="charts"),
+        words="The share of 1,000 test images that each network is still right about while more and more is done to "
+        "them; the band around a curve is where the truth lies with 95 % confidence. A click on a point shows the "
+        "images that the network is most wrong about.",
+        tools=[
+            html.Label(["disturbance ", html.Select(className="stand-choice")], className="inline-label"),
+            html.A("Their worst images", href="../robustness/", className="text-button worst-link"),
+            _button("Measure", "stand"),
+        ],
     )
 
 

@@ -9,20 +9,13 @@ import numpy as np
 from ...backends.base import Array, BackendError, Model
 from ...drawing.pipeline import Steps
 from ...visualizers.contract import Pass
+from ..naming import Asked, names_of
 from ..pictures import Source, prepared
 from ..services import Services
 from ..state import STEPS
 
 MOST = 4
 """Networks side by side."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One network by the name that opens it, such as `cnn`, `run:ID` or `run:ID@epoch-001`, and what runs it."""
-
-    model: str
-    backend: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,8 @@ class View:
         visualizer: its name; empty shows what every layer answers.
         settings: of the visualizer.
         unit: the selected unit of every layer that has it.
-        target: the class to explain.
+        target: the class to explain, as a position among those of the first network that is there.
+        second: another image, for views that compare two.
         shared: whether the columns of a row share one colour scale.
     """
 
@@ -41,6 +35,7 @@ class View:
     settings: Mapping[str, Any] = field(default_factory=dict)
     unit: int | None = None
     target: int | None = None
+    second: Source | None = None
     shared: bool = True
 
 
@@ -80,6 +75,7 @@ class Question:
                 dict(view.get("settings") or {}),
                 view.get("unit"),
                 view.get("target"),
+                Source.of(view["second"]) if view.get("second") else None,
                 bool(view.get("shared", True)),
             ),
             rows=None if rows is None else tuple(tuple(row) for row in rows),
@@ -141,23 +137,8 @@ def columns_of(services: Services, question: Question, drawing: Drawing) -> list
         InkError: ink that cannot be read.
         DatasetError: a stored image that does not exist.
     """
-    names = _names(services, question.subjects)
+    names = names_of(services, question.subjects)
     return [_column(services, asked, drawing, *name) for asked, name in zip(question.subjects, names, strict=True)]
-
-
-def _names(services: Services, subjects: Sequence[Asked]) -> list[tuple[str, str]]:
-    """The title of each network in its framework, and the part of it that tells it from the others here."""
-    networks, titles = [], []
-    for asked in subjects:
-        source, _, snapshot = asked.model.partition("@")
-        backend = next((each.title for each in services.backends if each.name == asked.backend), asked.backend)
-        networks.append(" · ".join(each for each in (services.title(source), snapshot) if each))
-        titles.append((networks[-1], backend))
-    whole = [" · ".join(each) for each in titles]
-    for parts in (networks, [backend for _, backend in titles]):
-        if len(set(parts)) == len(parts):
-            return list(zip(whole, parts, strict=True))
-    return list(zip(whole, whole, strict=True))
 
 
 def _column(services: Services, asked: Asked, drawing: Drawing, title: str, name: str) -> Column:
@@ -184,6 +165,19 @@ def probabilities(column: Column) -> Array | None:
     if column.forward is None or column.model is None:
         return None
     return np.asarray(column.forward.activations[column.model.layers[-1].name])
+
+
+def label_in(services: Services, question: Question, columns: Sequence[Column], model: Model) -> int | None:
+    """Position of the drawing's true class among a network's own, by name; None where it is not known, or not there."""
+    label, first = question.source.label, next((each.classes for _, _, each in live(columns)), ())
+    return position_in(services.samples[0].classes if question.source.sample else first, label, model)
+
+
+def position_in(names: Sequence[str], position: int | None, model: Model) -> int | None:
+    """Where a network has the class that stands here among these names; None where it has none of that name."""
+    if position not in range(len(names)) or names[position or 0] not in model.classes:
+        return None
+    return model.classes.index(names[position or 0])
 
 
 def live(columns: Sequence[Column]) -> list[tuple[int, Column, Model]]:

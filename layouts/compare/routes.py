@@ -13,12 +13,13 @@ from ...evaluation.parity import ParityError
 from ...training.config import RunError
 from ...training.runs import SOURCE
 from ..exchange import as_frame, sent
+from ..naming import Asked
 from ..services import Services
 from ..train.figures import curves
 from .answer import answer, run
 from .experiments import parity_told, permutation_told, shifts_of_digits_told, shifts_told
 from .measures import Kept, Measures
-from .question import Asked, Question
+from .question import Question
 
 log = logging.getLogger(__name__)
 

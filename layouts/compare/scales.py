@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...visualizers.colours import Scale
 from ...visualizers.figures import value_axis
+from ...visualizers.overlays import OUTLINE
 from ...visualizers.words import short
 
 Figure = dict[str, Any]
 
 
 def on_one_scale(figures: Sequence[Figure]) -> list[Figure]:
-    """The figures with a common scale where they are heat maps or upright bars of one trace; others as they are.
+    """The figures with a common scale where they are mosaics, attributions or upright bars; others as they are.
 
     None of the figures given is changed.
     """
@@ -19,6 +22,8 @@ def on_one_scale(figures: Sequence[Figure]) -> list[Figure]:
         return list(figures)
     if all(_is(figure, "heatmap") and "tiles" in figure["layout"].get("meta", {}) for figure in figures):
         return _heatmaps(figures)
+    if all(_is(figure, "heatmap") and "overlay" in figure["layout"].get("meta", {}) for figure in figures):
+        return _overlays(figures)
     if all(_is(figure, "bar") and "range" in figure["layout"].get("yaxis", {}) for figure in figures):
         return _bars(figures)
     return list(figures)
@@ -48,9 +53,24 @@ def _with_scale(figure: Figure, scale: Scale) -> Figure:
     return {**figure, "data": [trace], "layout": {**figure["layout"], "meta": {**meta, "legend": legend}}}
 
 
+def _overlays(figures: Sequence[Figure]) -> list[Figure]:
+    """Attributions over an image, whose strongest value has the strongest colour: that of all of them."""
+    largest = max(figure["layout"]["meta"]["overlay"] for figure in figures)
+    return [_fainter(figure, largest) for figure in figures]
+
+
+def _fainter(figure: Figure, largest: float) -> Figure:
+    meta = figure["layout"]["meta"]
+    share, cells = meta["overlay"] / (largest or 1.0), figure["data"][0]["z"]
+    faint = np.where(cells == OUTLINE, OUTLINE, np.rint(share * cells)).astype(cells.dtype)
+    low = meta["legend"]["low"] if meta["legend"]["low"] == "0" else short(-largest)
+    meta = {**meta, "overlay": largest, "legend": {**meta["legend"], "low": low, "high": short(largest)}}
+    return {**figure, "data": [{**figure["data"][0], "z": faint}], "layout": {**figure["layout"], "meta": meta}}
+
+
 def _bars(figures: Sequence[Figure]) -> list[Figure]:
-    values = [(min(figure["data"][0]["y"]), max(figure["data"][0]["y"])) for figure in figures]
-    axis = value_axis(float(min(low for low, _ in values)), float(max(high for _, high in values)))
+    values = [np.asarray(figure["data"][0]["y"]) for figure in figures]
+    axis = value_axis(float(min(each.min() for each in values)), float(max(each.max() for each in values)))
     return [
         {**figure, "layout": {**figure["layout"], "yaxis": {**figure["layout"]["yaxis"], **axis}}} for figure in figures
     ]

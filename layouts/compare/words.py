@@ -52,7 +52,7 @@ def strongest_disagreement(answers: Sequence[Answer]) -> str:
             if name in two.classes:
                 first, second = (float(each.probabilities[each.classes.index(name)]) for each in (one, two))
                 if abs(first - second) > found[0]:
-                    words = f"{one.name} gives it {_percent(first)}, {two.name} {_percent(second)}"
+                    words = f"{one.name} gives it {_percent(first)}; {two.name} {_percent(second)}"
                     found = abs(first - second), f"They lie furthest apart about {name}: {words}."
     return found[1]
 
@@ -64,11 +64,11 @@ def incomparable(models: Sequence[tuple[str, Model]]) -> list[str]:
     found = []
     inputs = {name: model.input_shape for name, model in models}
     if len(set(inputs.values())) > 1:
-        words = ", ".join(f"{name} {shape_words(shape)}" for name, shape in inputs.items())
+        words = "; ".join(f"{name}: {shape_words(shape)}" for name, shape in inputs.items())
         found.append(f"They take pictures of other sizes ({words}); each gets the drawing in its own.")
     classes = {name: model.classes for name, model in models}
     if len(set(classes.values())) > 1:
-        words = ", ".join(f"{name} {len(names)}" for name, names in classes.items())
+        words = "; ".join(f"{name}: {len(names)}" for name, names in classes.items())
         common = set.intersection(*[set(names) for names in classes.values()])
         which = (
             f"the {len(common)} they share can be compared" if common else "none is in both, so none can be compared"
@@ -76,7 +76,7 @@ def incomparable(models: Sequence[tuple[str, Model]]) -> list[str]:
         found.append(f"They tell other classes apart ({words}); {which}.")
     counts = {name: len(model.layers) for name, model in models}
     if len(set(counts.values())) > 1:
-        words = ", ".join(f"{name} {count}" for name, count in counts.items())
+        words = "; ".join(f"{name}: {count}" for name, count in counts.items())
         found.append(f"They have other numbers of layers ({words}); a layer without counterpart has a row of its own.")
     return found
 

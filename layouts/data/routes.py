@@ -86,16 +86,16 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
     def look(id: str, index: int) -> ResponseReturnValue:
         """Leads to the page one draws on, with this image."""
         found = opened(id)
-        network = asked_network(services)
+        network = asked_network(services, request.args.get("model", ""), request.args.get("backend", ""))
         return redirect(f"../../../#{address_of(found, _index(index, found), network)}")
 
     server.register_blueprint(routes)
 
 
-def asked_network(services: Services) -> Network:
+def asked_network(services: Services, model: str, backend: str) -> Network:
     """The network of a link to the page one draws on; there is no such page where there is no such network."""
     try:
-        return network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
+        return network_of(services, model, backend)
     except BackendError as error:
         abort(404, str(error))
 

@@ -9,7 +9,7 @@ from ..data.page import models
 from ..data.sources import Sources
 from ..frame import framed
 from ..services import Services
-from .sweeps import MOST_IMAGES, MOST_MODELS
+from .sweeps import MOST_IMAGES, MOST_NETWORKS
 
 COUNTS = (200, 1_000, 2_000, 5_000, MOST_IMAGES)
 """Images that can be chosen: an accuracy of 90 % is then known to 4, 2, 1.3, 0.8 and 0.6 % on either side."""
@@ -25,20 +25,25 @@ def robustness_page(services: Services, sources: Sources) -> Any:
             "data": sources.offered(),
             **models(services),
             "counts": COUNTS,
-            "mostModels": MOST_MODELS,
-            "disturbances": [
-                {
-                    "name": each.name,
-                    "title": each.title,
-                    "unit": each.unit,
-                    "explanation": each.explanation,
-                    "strengths": each.strengths,
-                    "neutral": each.neutral,
-                }
-                for each in DISTURBANCES
-            ],
+            "mostNetworks": MOST_NETWORKS,
+            "disturbances": disturbances(),
         },
     )
+
+
+def disturbances() -> list[dict[str, Any]]:
+    """What a chart has to know of each disturbance."""
+    return [
+        {
+            "name": each.name,
+            "title": each.title,
+            "unit": each.unit,
+            "explanation": each.explanation,
+            "strengths": each.strengths,
+            "neutral": each.neutral,
+        }
+        for each in DISTURBANCES
+    ]
 
 
 def _choice() -> Any:

@@ -16,6 +16,7 @@ from ..data.routes import asked_network
 from ..data.sheets import Pictures, sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
 from ..exchange import as_fault, as_json, sent
+from ..naming import Asked
 from ..services import Services
 from .sweeps import MOST_IMAGES, Sweeps, Wanted
 
@@ -56,9 +57,9 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         except ValueError as error:
             return as_fault(error)
         disturbance, strength = _point(str(given.get("disturbance")), str(given.get("strength")))
-        model, found = str(given.get("model")), opened(wanted.data)
-        point = sweeps.point(model, wanted, disturbance.name, strength)
-        return as_json({"fault": None, **worst_of(found, point, _names(services, model, wanted.backend))})
+        network, found = Asked.of(str(given.get("network"))), opened(wanted.data)
+        point = sweeps.point(network, wanted, disturbance.name, strength)
+        return as_json({"fault": None, **worst_of(found, point, _names(services, network))})
 
     @routes.get("/strip/<id>/<name>/<int:number>.png")
     def strip(id: str, name: str, number: int) -> Response:
@@ -88,7 +89,7 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         """Leads to the page one draws on, with this image as it was disturbed."""
         found, (disturbance, power) = opened(id), _point(name, strength)
         place = _number(number, found)
-        network = asked_network(services)
+        network = asked_network(services, *Asked.of(request.args.get("network", "")))
         index = int(Material.of(found.dataset, place + 1).order[place])
         disturbed = ("", "") if power == disturbance.neutral and not found.pens else (disturbance.name, strength)
         return redirect(f"../../../../../#{address_of(found, index, network, *disturbed)}")
@@ -119,10 +120,10 @@ def worst_of(opened: Opened, point: Point | None, names: Sequence[str]) -> dict[
     }
 
 
-def _names(services: Services, model: str, backend: str) -> tuple[str, ...]:
+def _names(services: Services, network: Asked) -> tuple[str, ...]:
     """The classes of a model that has been measured."""
     try:
-        return network_of(services, model, backend).classes
+        return network_of(services, *network).classes
     except BackendError:
         return ()
 

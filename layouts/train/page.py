@@ -25,12 +25,13 @@ def train_page(services: Services) -> Any:
         [form(services), _runs(), _details()] if services.executor else html.P(NO_HOME, className="card empty-state"),
         stores=[
             *(dcc.Store(id=name) for name in _STORES),
-            dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
+            dcc.Store(id=ids.field("architecture"), storage_type="session"),
+            dcc.Store(id=ids.FILLED, storage_type="session", data=presets(defaults(services)["network"])),
         ],
     )
 
 
-_STORES = (ids.STARTED, ids.LEARNT, ids.AGAIN, ids.LOOK, ids.LOOKED, ids.field("architecture"))
+_STORES = (ids.STARTED, ids.LEARNT, ids.AGAIN, ids.LOOK, ids.LOOKED)
 
 
 def _runs() -> Any:
@@ -67,8 +68,9 @@ def _details() -> Any:
             html.Div(
                 [
                     html.Div(className="run-header"),
-                    html.H3("Loss and accuracy"),
-                    empty_graph(ids.CURVES, "graph-curves"),
+                    html.Div(
+                        [html.H3("Loss and accuracy"), empty_graph(ids.CURVES, "graph-curves")], className="run-curves"
+                    ),
                     html.Div(
                         [
                             html.Div(

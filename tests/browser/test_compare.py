@@ -83,6 +83,15 @@ def test_one_drawing_is_answered_by_both_and_the_digit_can_be_moved(
     assert ["dense1", "dense1"] in rows
     assert page.locator(".cell canvas.mosaic").count() > 12
 
+    maps = page.locator(".cell[data-panel='1.1'] canvas")  # the first convolution, 32 tiles in rows of 7
+    box = maps.bounding_box()
+    assert box
+    side = min(box["width"] / 188, box["height"] / 134)  # of a value, where they are 26 × 26 with a gap of 1
+    maps.click(position={"x": box["width"] / 2, "y": box["height"] / 2 - 27 * side})
+    expect(page.locator(".cell[data-panel='1.1'] .frames rect")).to_have_count(2)
+    expect(page.locator(".view-tools .unit-range")).to_have_text("of 0 to 783")
+    page.wait_for_function("/unit=10&/.test(location.hash)")
+
     page.locator("[data-action='shift']").click()
     fields = page.locator(".shift-field")
     expect(fields).to_have_count(2)
@@ -120,6 +129,25 @@ def test_the_way_back_leads_to_what_was_compared_before_and_a_fault_stays_in_its
     page.locator("[data-action='first-weights']").click()
     expect(page.locator(".cell")).to_have_count(2)
     expect(page.locator(".cell canvas.mosaic")).to_have_count(2)
+
+
+def test_dense_against_cnn_begins_with_a_digit_and_shows_how_both_stand_disturbance(
+    visit: Callable[..., Dashboard],
+) -> None:
+    dashboard = visit("preset=dense-cnn")
+    page = dashboard.page
+    expect(page.locator(".agreement")).to_have_text("Both see 5.")
+    measure, marks = page.locator("[data-action='stand']"), page.locator(".compare-stand .mark")
+    page.locator(".stand-choice").select_option("rotation")
+    measure.click()
+    expect(marks).to_have_count(2 * 11, timeout=60_000)
+    said = page.locator(".compare-stand .chart-said")
+    expect(said).to_have_text(re.compile(r"^Turned \d+ degrees .*: Dense net, .* right about .*; CNN, compact about"))
+    measure.click()
+    expect(page.locator(".stand-words")).to_have_text(re.compile(r"Stopped at \d+ %; what was measured stays\."))
+    page.locator(".worst-link").click()
+    expect(page.locator(".chart[data-disturbance=rotation] .mark")).to_have_count(2 * 11)
+    expect(page.locator(".legend-line")).to_have_text("Dense net, one hidden layerCNN, compact")
 
 
 def test_a_broken_port_is_found_and_its_layer_named(

@@ -87,7 +87,9 @@ def test_training_images_do_not_hang_and_own_data_says_what_is_wrong(dashboard: 
 
 def test_a_sweep_is_stopped_finished_and_its_worst_image_opened(dashboard: Dashboard, mnist_test: Dataset) -> None:
     page = dashboard.page
-    page.goto(f"{dashboard.server}robustness/#model=cnn-compact&model=dense&disturbances=rotation,noise&images=10000")
+    page.goto(
+        f"{dashboard.server}robustness/#with=pytorch:cnn-compact&with=pytorch:dense&disturbances=rotation,noise&images=10000"
+    )
     expect(page.locator(".chart")).to_have_count(2)
     page.click("#measure")
     expect(page.locator(".mark").first).to_be_visible(timeout=60_000)
@@ -102,7 +104,7 @@ def test_a_sweep_is_stopped_finished_and_its_worst_image_opened(dashboard: Dashb
     expect(page.locator("#measure")).to_have_text("Measured", timeout=60_000)
     expect(page.locator(".mark")).to_have_count(2 * 11)
 
-    point = page.locator(".mark[data-model=dense][data-strength='60']")
+    point = page.locator(".mark[data-network='pytorch:dense'][data-strength='60']")
     words = point.get_attribute("aria-label")
     assert words
     assert words.startswith("Dense net, one hidden layer, 60 degrees: ")

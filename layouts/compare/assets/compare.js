@@ -2,8 +2,8 @@
  *
  * ink.js watches the paper and asks `scope.wire.ask` for an answer; the next drawing leaves when the last answer is on
  * the screen. What is compared stands in the address after `#`: `with` (backend:model, once for each column), `view`,
- * `set` (its settings), `unit`, `target`, `apart` (each column its own scale), `rows` where layers were chosen by hand,
- * `against` and `tolerance` of the parity table, and the drawing as on the page one draws on. `preset` stands for the
+ * `set` (its settings), `unit`, `target`, `second` (an image), `apart` (each column its own scale), `rows` where layers were chosen by hand,
+ * `against` and `tolerance` of the parity table, `stand` (a disturbance, or all), and the drawing as on the page one draws on. `preset` stands for the
  * networks of a button.
  */
 (function () {
@@ -12,7 +12,7 @@
   const scope = (window.layerscope = window.layerscope || {});
   const find = (selector) => document.querySelector(selector);
   const make = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || "", textContent: text ?? "" });
-  const state = { subjects: [], view: { visualizer: "", settings: {}, unit: null, target: null, shared: true }, rows: null, against: 1, tolerance: "1e-4", off: [] };
+  const state = { subjects: [], view: { visualizer: "", settings: {}, unit: null, target: null, second: null, shared: true }, rows: null, against: 1, tolerance: "1e-4", stand: "", off: [] };
   const page = (scope.compare = { state, find, make, post, question, changed, painted: 0, answer: null });
   let config = null, keys = {}, asking = null, retry = null, faulted = false;
 
@@ -91,15 +91,17 @@
   async function write(step) {
     const ink = scope.ink.published, query = new URLSearchParams();
     for (const { model, backend } of state.subjects) query.append("with", backend + ":" + model);
-    const { visualizer, settings, unit, target, shared } = state.view;
+    const { visualizer, settings, unit, target, second, shared } = state.view;
     if (visualizer) query.set("view", visualizer);
     if (Object.keys(settings).length) query.set("set", JSON.stringify(settings));
     if (unit != null) query.set("unit", unit);
     if (target != null) query.set("target", target);
+    if (second) query.set("second", second.sample ? second.sample.join(".") : second.ink);
     if (!shared) query.set("apart", "yes");
     if (state.rows) query.set("rows", JSON.stringify(state.rows));
     if (state.against !== 1) query.set("against", state.against);
     if (state.tolerance !== "1e-4") query.set("tolerance", state.tolerance);
+    if (state.stand && state.stand !== config.disturbances[0].name) query.set("stand", state.stand);
     if (state.off.length) query.set("off", state.off.join(","));
     for (const [name, value] of Object.entries(ink ? await scope.ink.address() : {})) query.set(name, value);
     if (ink && ink !== scope.ink.published) return;
@@ -116,10 +118,17 @@
     state.off = (query.get("off") || "").split(",").filter(Boolean);
     const known = config.views.some((view) => view.name === query.get("view"));
     const settings = parsed("set", {}), rows = parsed("rows", null);
-    state.view = { visualizer: known ? query.get("view") : "", settings: settings && !Array.isArray(settings) && typeof settings === "object" ? settings : {}, unit: whole("unit"), target: whole("target"), shared: !query.has("apart") };
+    state.view = { visualizer: known ? query.get("view") : "", settings: settings && !Array.isArray(settings) && typeof settings === "object" ? settings : {}, unit: whole("unit"), target: whole("target"), second: secondOf(query.get("second")), shared: !query.has("apart") };
     state.rows = Array.isArray(rows) && rows.every(Array.isArray) ? rows : null;
     state.against = whole("against") || 1;
     state.tolerance = query.get("tolerance") || "1e-4";
+    state.stand = query.get("stand") || "";
+  }
+  /* A sample where there is a dot, which ink has none of. */
+  function secondOf(text) {
+    if (!text) return null;
+    const sample = /^(\d{1,4})\.(\d{1,6})$/.exec(text);
+    return sample ? { sample: sample.slice(1).map(Number), ink: null, label: null } : { sample: null, ink: text, label: null };
   }
   window.addEventListener("popstate", () => {
     if (!config) return;
@@ -175,6 +184,7 @@
     const action = button.dataset.action;
     if (page.presets[action]) {
       state.subjects = page.presets[action]();
+      if (!scope.ink.published?.ink && !scope.ink.published?.sample) dash_clientside.set_props("compare-first", { data: Date.now() });
       changed({ step: true, networks: true });
     } else if (views[action] && page.answer) view(action);
     else if (action === "link") copyLink(button);

@@ -40,9 +40,6 @@
       place.children[at].classList.toggle("is-fault", !!column.fault);
       if (words.textContent !== text) words.textContent = text;
     });
-    const measured = new URLSearchParams(state.subjects.map((each) => ["model", each.model]));
-    measured.set("backend", state.subjects[0].backend);
-    find(".robust-link").href = "../robustness/#" + measured;
     find(".incomparable").textContent = told.incomparable.join(" ");
     const dense = state.subjects.some((each) => each.model.startsWith("dense")) && state.subjects.some((each) => each.model.startsWith("cnn"));
     find(".dense-words").hidden = !dense;
@@ -95,11 +92,12 @@
     }
     told.columns.forEach((column, at) => {
       const card = place.children[at], values = column.probabilities, best = values ? values.indexOf(Math.max(...values)) : -1;
-      const name = best < 0 ? "–" : column.classes[best], label = told.label;
+      const name = best < 0 ? "–" : column.classes[best], label = column.label;
       card.classList.add("answer");
+      card.classList.toggle("is-gone", !!(column.fault || column.opening));
       card.dataset.verdict = !values ? "none" : label == null ? "open" : best === label ? "right" : "wrong";
       card.querySelector(".digit").textContent = name;
-      card.querySelector(".confidence").textContent = column.fault || column.opening ? "" : !values ? "waits for a drawing" : percent(values[best]) + " confident" + (label == null ? "" : best === label ? " · ✓ right" : " · ✗ wrong: a " + column.classes[label]);
+      card.querySelector(".confidence").textContent = column.fault ? "This network is not there; why stands above." : column.opening ? "is being opened…" : !values ? "waits for a drawing" : percent(values[best]) + " confident" + (label == null ? "" : best === label ? " · ✓ right" : " · ✗ wrong: a " + column.classes[label]);
       names.forEach((each, i) => {
         const row = card.querySelector(".bars").children[i], place = column.classes.indexOf(each), there = place >= 0;
         row.classList.toggle("is-best", there && place === best);
@@ -112,29 +110,39 @@
   };
 
   /* Rows */
-  let rowsOf = "";
+  const AT_REST = 700, offered = new Set();
+  let rowsOf = "", resting = null;
+  const viewOf = () => page.config().views.find((each) => each.name === state.view.visualizer);
   page.reset = function () { rowsOf = headsOf = ""; page.forget(); };
   page.showRows = function (told) {
     const whole = Object.keys(told.panels).some((id) => id.startsWith("whole.")), rows = whole ? [null] : told.rows;
-    const key = JSON.stringify([rows, told.columns.map((column) => [column.title, column.layers.length, column.fault])]);
+    const name = (number) => (whole ? "whole" : String(number)), shown = rows.map((_, number) => told.columns.some((_, at) => told.panels[name(number) + "." + at]));
+    const key = JSON.stringify([rows, shown, told.columns.map((column) => [column.title, column.layers.length, column.fault])]);
     if (key !== rowsOf) {
       rowsOf = key;
       cells.clear();
+      offered.clear();
       page.keys.forget();
-      find(".rows").replaceChildren(...rows.map((row, number) => rowOf(told, row, whole ? "whole" : String(number), number)));
+      const lines = rows.map((row, number) => (shown[number] ? rowOf(told, row, name(number), number) : null)).filter(Boolean);
+      find(".rows").replaceChildren(...(lines.length ? lines : [make("p", "cell-message", told.columns.some((column) => column.layers.length) ? "No layer of these networks suits this view." : "")]));
+      showRange(told);
     }
     let again = false;
     for (const [id, part] of Object.entries(told.panels)) {
       const cell = cells.get(id);
       if (!cell) continue;
+      if (part.figure || part.withheld !== undefined) offered.delete(id);
       if (part.figure) scope.paint.figure(cell, part);
       else if (part.withheld !== undefined) scope.paint.message(cell, part.withheld);
-      else if (part.on_request) offer(cell, id);
+      else if (part.on_request) { offered.add(id); offer(cell, id); }
       else if (page.keys.get(id) !== part.key) again = true; // an answer that was overtaken took this figure with it
       page.keys.set(id, part.key);
     }
     page.keys.keep(new Set(Object.keys(told.panels)));
     if (again) { page.keys.forget(); scope.ink.again(); }
+    find(".run-all")?.toggleAttribute("hidden", offered.size < 2);
+    clearTimeout(resting);
+    if (offered.size && viewOf()?.rest) resting = setTimeout(whenAtRest, AT_REST);
   };
   function rowOf(told, row, name, number) {
     const line = make("div", "row columns");
@@ -152,7 +160,7 @@
     return line;
   }
   function layerPicker(column, row, number, at) {
-    const options = [{ value: "", label: "– none –" }, ...column.layers.map(([name, kind]) => ({ value: name, label: name + (name.includes(kind) ? "" : " · " + kind) }))];
+    const options = [{ value: "", label: "– none –" }, ...column.layers.map(([name, , words]) => ({ value: name, label: name + (name.includes(words) ? "" : " · " + words) }))];
     return select("Layer of network " + (at + 1) + " in row " + (number + 1), options, row[at] || "", (value) => {
       state.rows = page.answer.rows.map((each) => [...each]);
       state.rows[number][at] = value || null;
@@ -160,37 +168,68 @@
     });
   }
 
-  /* Views that take their time */
+  /* On a small screen columns that are scrolled sideways stay below one another. */
+  document.addEventListener("scroll", ({ target }) => {
+    if (!target.matches?.(".compare .columns")) return;
+    for (const each of document.querySelectorAll(".compare .columns")) if (each.scrollLeft !== target.scrollLeft) each.scrollLeft = target.scrollLeft;
+  }, { capture: true, passive: true });
+
+  /* Views that take their time: they begin when they are asked to, or by themselves when the pen rests. */
   function offer(cell, id) {
     const button = make("button", "text-button", "Run");
-    button.addEventListener("click", () => runs(cell, id));
+    button.addEventListener("click", () => runs([id]));
     scope.paint.message(cell, "This view takes a moment; it runs when you ask for it.", button);
   }
-  async function runs(cell, id) {
-    const key = page.keys.get(id);
+  function whenAtRest() {
+    if (scope.ink.drawing || scope.ink.busy || document.hidden) resting = setTimeout(whenAtRest, AT_REST);
+    else runs([...offered]);
+  }
+  /* One after the other as they stand on the page; then all figures of a row come once more, on one scale. */
+  async function runs(ids) {
+    for (const id of ids) offered.delete(id);
+    const ended = await Promise.all(ids.map((id) => runOne(cells.get(id), id)));
+    if (ended.some(Boolean) && state.view.shared) { for (const id of ids) page.keys.set(id, undefined); scope.ink.again(); }
+  }
+  async function runOne(cell, id) {
+    const key = page.keys.get(id), stop = make("button", "text-button", "Stop"), going = make("p", "cell-going");
+    const mine = () => cell.isConnected && page.keys.get(id) === key; // else another question has been asked in this cell
     let told = await page.post("run", { ...page.question(), panel: id, page: PAGE }), have = 0;
-    while (told && told.id && cell.isConnected) {
+    scope.paint.message(cell, "Working…");
+    stop.addEventListener("click", () => fetch("../jobs/" + told.id + "/stop", { method: "POST" }));
+    const said = make("span", "", "");
+    going.append(said, " ", stop);
+    while (told && told.id && mine()) {
       const reply = await fetch("../jobs/" + told.id + "?have=" + have);
+      if (!reply.ok || !mine()) break;
       told = scope.wire.unpack(await reply.arrayBuffer());
-      if (!told || page.keys.get(id) !== key) return; // another question has been asked in this cell
+      if (!told || !mine()) break;
       if (told.figure) { scope.paint.figure(cell, told); have = told.frames; }
-      else if (!have) scope.paint.message(cell, "Working… " + Math.round(100 * (told.share || 0)) + " %");
       if (told.status !== "running" && told.status !== "waiting") break;
+      said.textContent = told.status === "waiting" ? "Waits for the others" : "Working… " + Math.round(100 * (told.share || 0)) + " %";
+      if (!have) cell.querySelector(".cell-body").replaceChildren();
+      if (!going.isConnected) cell.append(going);
       await new Promise((done) => setTimeout(done, 250));
     }
-    if (cell.isConnected && told && !have && !told.figure) scope.paint.message(cell, told.message || told.fault || "This view has ended without a figure.");
+    going.remove();
+    if (mine() && told && !have && !told.figure) scope.paint.message(cell, told.message || told.fault || (told.status === "stopped" ? "Stopped." : "This view has ended without a figure."));
+    return mine() && told?.status === "done" && !!have;
   }
 
   /* The view of all rows, its settings and its selection */
   page.showTools = function () {
-    const config = page.config(), place = find(".view-tools"), view = config.views.find((each) => each.name === state.view.visualizer);
+    const config = page.config(), place = find(".view-tools"), view = viewOf();
     const options = [{ value: "", label: "What every layer answers" }, ...config.views.map((each) => ({ value: each.name, label: each.title }))];
     const parts = [labelled("View", select("View", options, state.view.visualizer, (value) => {
       Object.assign(state.view, { visualizer: value, settings: {}, unit: null, target: null });
       page.changed({ step: true });
     }))];
-    if (view && (view.unit || view.layer)) parts.push(number("Unit", state.view.unit, { low: 0 }, (value) => { state.view.unit = value; page.changed(); }));
-    if (view && view.target) parts.push(number("Class", state.view.target, { low: 0 }, (value) => { state.view.target = value; page.changed(); }));
+    if (!view || view.unit || view.layer) {
+      const unit = number("Unit", state.view.unit, { low: 0, step: 1 }, (value) => { state.view.unit = value; page.changed(); });
+      unit.append(make("span", "unit-range"));
+      parts.push(unit);
+    }
+    if (view && view.target) parts.push(labelled("Class", make("select", "compare-select target-choice")));
+    if (view && view.second) parts.push(...secondImage());
     for (const control of view ? view.controls : []) parts.push(setting(control));
     parts.push(toggle("One scale for a row", state.view.shared, (value) => { state.view.shared = value; page.changed(); }));
     if (state.rows) {
@@ -198,10 +237,50 @@
       back.addEventListener("click", () => { state.rows = null; page.changed({ step: true }); });
       parts.push(back);
     }
-    place.replaceChildren(...parts);
-    find(".view-words").textContent = view ? view.words : "The feature maps of layers with height and width, and the units of the others.";
+    const all = make("button", "text-button run-all", "Run all");
+    all.hidden = true;
+    all.addEventListener("click", () => runs([...offered]));
+    place.replaceChildren(...parts, all);
+    if (page.answer) showRange(page.answer);
+    find(".view-words").textContent = view ? view.words : "The feature maps of layers with height and width, and the units of the others. A click on one marks it in every network.";
     page.showExperiments();
+    page.showStandChoice();
   };
+  /* What there is to choose from depends on the networks that are there. */
+  function showRange(told) {
+    const unit = find(".unit-range"), target = find(".target-choice"), there = told.columns.filter((column) => column.layers.length);
+    if (unit) {
+      const most = Math.max(0, ...there.flatMap((column) => column.layers.map(([, , , units]) => units)));
+      unit.previousElementSibling.max = most - 1;
+      unit.textContent = "of 0 to " + (most - 1).toLocaleString("en");
+    }
+    if (target) {
+      const names = there.length ? there[0].classes : [];
+      target.replaceChildren(new Option("what each says", ""), ...names.map((each, i) => new Option(each, i)));
+      target.value = state.view.target ?? "";
+      target.setAttribute("aria-label", "Class");
+      target.onchange = () => { state.view.target = target.value === "" ? null : Number(target.value); page.changed(); };
+    }
+  }
+  /* A click on a tile or a bar chooses its unit for all columns; another one lets go of it. */
+  window.addEventListener("click", (event) => {
+    const cell = event.target.matches?.(".cell-body canvas") && event.target.closest(".cell"), view = viewOf();
+    if (!cell?.figure || (view && !view.unit && !view.layer)) return;
+    const unit = scope.paint.unitAt(event, cell.figure);
+    if (unit < 0) return;
+    state.view.unit = unit === state.view.unit ? null : unit;
+    page.changed();
+  });
+  /* Another image for all columns: a sample, or the drawing as it is now. */
+  function secondImage() {
+    const now = state.view.second, [digit, index] = now?.sample || [null, 0], all = Array.from({ length: 10 }, (_, i) => ({ value: String(i), label: String(i) }));
+    const take = (second) => { state.view.second = second; page.changed(); };
+    const sample = (digit, index) => take({ sample: [Number(digit), Math.max(0, index || 0)], ink: null, label: null });
+    const keep = make("button", "text-button", now?.ink ? "Keep this drawing instead" : "Keep this drawing");
+    keep.addEventListener("click", async () => { if (scope.ink.published?.ink || scope.ink.published?.sample) take((await scope.ink.kept()).source); });
+    return [labelled("Second image: a", select("Digit of the second image", [{ value: "", label: now?.ink ? "drawing" : "–" }, ...all], digit == null ? "" : String(digit), (value) => { if (value !== "") sample(value, index); })),
+      ...(digit == null ? [] : [number("number", index, { low: 0, step: 1 }, (value) => sample(digit, value))]), keep];
+  }
   function labelled(words, control) {
     const label = make("label", "inline-label", words + " ");
     label.append(control);

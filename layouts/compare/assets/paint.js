@@ -5,7 +5,7 @@
  */
 (function () {
   "use strict";
-  const REST = 220;
+  const REST = 220, BARS_LEFT = 34;
   const scope = (window.layerscope = window.layerscope || {});
   const paint = (scope.paint = {});
 
@@ -15,11 +15,11 @@
     return Array.isArray(colorscale) ? colorscale : colours.map((colour, i) => [i / (colours.length - 1), colour]);
   };
   const legendOf = (figure) => (figure.layout.meta || {}).legend;
-  const isMosaic = (figure) => figure.data.length === 1 && figure.data[0].type === "heatmap" && legendOf(figure) && figure.data[0].zmin !== undefined && !(figure.layout.shapes || []).length;
-  const isBars = (figure) => figure.data.length === 1 && figure.data[0].type === "bar" && figure.data[0].orientation !== "h" && ((figure.layout.yaxis || {}).range || []).length === 2;
+  const isMosaic = (figure) => figure.data.length === 1 && figure.data[0].type === "heatmap" && legendOf(figure) && figure.data[0].zmin !== undefined && (figure.layout.shapes || []).every((shape) => shape.type === "rect");
+  const isBars = (figure) => figure.data.length === 1 && figure.data[0].type === "bar" && !!(figure.layout.meta || {}).bars && ((figure.layout.yaxis || {}).range || []).length === 2;
 
   function canvasIn(body) {
-    let canvas = body.querySelector("canvas");
+    let canvas = body.querySelector(":scope > canvas");
     if (!canvas) {
       clear(body);
       canvas = document.createElement("canvas");
@@ -38,19 +38,37 @@
     scope.arrays.heatmap(canvas, figure.data[0], stopsOf(figure));
     canvas.className = "mosaic";
     canvas.style.aspectRatio = canvas.width + " / " + canvas.height;
+    frames(body, figure, canvas);
+  }
+
+  /* Frames around a tile or a pixel, in a picture that is enlarged exactly as the mosaic below it. */
+  function frames(body, figure, { width, height }) {
+    const shapes = figure.layout.shapes || [], svg = (name, values) => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+      for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
+      return made;
+    };
+    body.querySelector("svg")?.remove();
+    if (!shapes.length) return;
+    const place = svg("svg", { class: "mosaic frames", viewBox: "-0.5 -0.5 " + width + " " + height, style: "aspect-ratio: " + width + " / " + height });
+    place.append(...shapes.map(({ x0, x1, y0, y1, line }) => svg("rect", { x: Math.min(x0, x1), y: Math.min(y0, y1), width: Math.abs(x1 - x0), height: Math.abs(y1 - y0), stroke: line.color, "stroke-width": line.width })));
+    body.append(place);
   }
 
   function bars(body, figure) {
-    const canvas = canvasIn(body), ratio = window.devicePixelRatio || 1, width = body.clientWidth || 240, height = 120;
-    canvas.className = "bars-picture";
+    const canvas = canvasIn(body), ratio = window.devicePixelRatio || 1, height = 120;
+    canvas.className = "bars-picture"; // before it is measured: a new canvas is wider than its place
+    const width = body.clientWidth || 240;
     canvas.width = Math.round(width * ratio);
     canvas.height = height * ratio;
     const context = canvas.getContext("2d"), { values } = scope.arrays.numbers(figure.data[0].y), [low, high] = figure.layout.yaxis.range;
     context.scale(ratio, ratio);
-    const names = (figure.layout.xaxis || {}).ticktext, left = 34, below = names ? 16 : 4, tall = height - below - 8;
+    const names = (figure.layout.xaxis || {}).ticktext, left = BARS_LEFT, below = names ? 16 : 4, tall = height - below - 8;
     const at = (value) => 8 + tall * (1 - (value - low) / (high - low || 1)), thick = (width - left) / (values.length || 1);
-    context.fillStyle = "#0072B2";
+    const chosen = (figure.layout.shapes || []).map((shape) => Math.round((shape.x0 + shape.x1) / 2));
+    body.querySelector("svg")?.remove();
     for (let i = 0; i < values.length; i++) {
+      context.fillStyle = chosen.includes(i) ? "#ffb000" : "#0072B2";
       const from = at(0), to = at(values[i]);
       context.fillRect(left + i * thick + thick * 0.08, Math.min(from, to), Math.max(thick * 0.84, 0.5), Math.abs(to - from));
     }
@@ -95,10 +113,21 @@
   paint.figure = function (cell, part) {
     const body = cell.querySelector(".cell-body"), figure = part.figure;
     waiting.delete(body);
+    cell.figure = figure;
     if (isMosaic(figure)) mosaic(body, figure);
     else if (isBars(figure)) bars(body, figure);
     else later(body, figure, part.height);
     scope.arrays.legend(cell.querySelector(".panel-legend"), legendOf(figure));
+  };
+  /* The unit under the pointer, where the figure tells of one. */
+  paint.unitAt = function (event, figure) {
+    const { left, top, width, height } = event.target.getBoundingClientRect(), { tiles, bars } = figure.layout.meta || {};
+    if (bars) return Math.floor(((event.clientX - left - BARS_LEFT) / (width - BARS_LEFT)) * scope.arrays.numbers(figure.data[0].y).values.length);
+    if (!tiles) return -1;
+    const canvas = event.target, scale = Math.min(width / canvas.width, height / canvas.height);
+    const [x, y] = [event.clientX - left - (width - scale * canvas.width) / 2, event.clientY - top - (height - scale * canvas.height) / 2].map((each) => each / scale);
+    const unit = Math.floor(y / (tiles.height + tiles.gap)) * tiles.columns + Math.floor(x / (tiles.width + tiles.gap));
+    return x < 0 || x >= canvas.width || unit >= tiles.units ? -1 : unit;
   };
   paint.message = function (cell, words, button) {
     const body = cell.querySelector(".cell-body"), place = document.createElement("p");

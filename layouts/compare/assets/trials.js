@@ -71,8 +71,8 @@
     const told = await page.post("parity", { ...page.question(), other: state.against, tolerance: value, sample: !!sample });
     if (mine !== parityAsked) return;
     const line = find(".verdict-line"), found = told.sample || told.drawing;
-    line.className = "verdict-line" + (found ? (found.passed ? " is-pass" : " is-fail") : "");
-    line.textContent = told.fault || (found ? found.conclusion : "Draw a digit, or ask for the test images.");
+    line.className = "verdict-line" + (found ? (found.passed ? " is-pass" : told.different ? "" : " is-fail") : "");
+    line.textContent = told.fault || (found ? [told.different, found.conclusion].filter(Boolean).join(" ") : "Draw a digit, or ask for the test images.");
     if (!found) return void find(".parity-table").replaceChildren();
     const both = told.sample && told.drawing, head = ["Layer", "In the other", ...(both ? ["Drawing: largest", "mean"] : []), (told.sample ? found.images + " test images" : "Drawing") + ": largest", "mean", "Verdict"];
     const number = (value) => (value == null ? "" : typeof value === "string" ? value : value === 0 ? "0" : value.toExponential(1).replace("-", "−"));
@@ -211,8 +211,10 @@
 
   /* After an answer: what depends on the drawing is asked for once the pen rests. */
   page.after = function (told) {
+    told.columns.slice(1).forEach((column, i) => { const option = find(".parity-other").options[i]; if (option && option.text !== column.name) option.text = column.name; });
     if (!told.columns.some((column) => column.opening)) showFacts(told);
     showCurves();
+    page.showStand(told);
     clearTimeout(parityTimer);
     if (told.columns.filter((column) => column.layers.length).length > 1) parityTimer = setTimeout(function rest() {
       if (scope.ink.drawing || scope.ink.busy) parityTimer = setTimeout(rest, AT_REST);

@@ -3,43 +3,40 @@
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), page = scope.page, find = page.find, make = (...given) => scope.element(...given);
   const RUNNING = 250, IDLE = 3000, AFTER_FAULT = 3000;
-  /* Okabe and Ito 2008: distinct for every common form of colour vision; the dashes tell more than four apart. */
-  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c8c8c", "#882255"], DASHES = ["", "", "", "", "7 4", "7 4", "2 3", "2 3"];
   const charts = new Map();
   let choices = null, chosen = null, facts = null, told = null, timer = null, asking = null, again = false, dataFault = "", viewer = "", starting = false, wanting = false;
 
   /* The address. */
   function read() {
     const query = new URLSearchParams(location.hash.slice(1)), names = choices.disturbances.map((each) => each.name);
-    const models = query.getAll("model").filter((name) => choices.models.some((each) => each.value === name)).slice(0, choices.mostModels);
+    const networks = query.getAll("with").filter((key) => offered().includes(key)).slice(0, choices.mostNetworks);
     const disturbances = (query.get("disturbances") || "").split(",").filter((name) => names.includes(name));
-    const [model, disturbance, strength] = [query.get("at"), query.get("by"), Number(query.get("strength"))];
+    const [network, disturbance, strength] = [query.get("at"), query.get("by"), Number(query.get("strength"))];
     chosen = {
       ...page.dataOf(query, choices.data),
       part: query.get("part") === "train" ? "train" : "test",
-      models: models.length ? models : [choices.model],
-      backend: choices.backends.some((each) => each.value === query.get("backend")) ? query.get("backend") : choices.backend,
+      networks: networks.length ? networks : [choices.backend + ":" + choices.model],
       disturbances: disturbances.length ? disturbances : names,
       count: choices.counts.includes(Number(query.get("images"))) ? Number(query.get("images")) : 1000,
       digit: /^\d{1,4}$/.test(query.get("picture") || "") ? Number(query.get("picture")) : 0,
-      point: query.has("strength") && names.includes(disturbance) && models.includes(model) ? { model, disturbance, strength } : null,
+      point: query.has("strength") && names.includes(disturbance) && networks.includes(network) ? { network, disturbance, strength } : null,
     };
   }
   function write(add) {
     const every = chosen.disturbances.length === choices.disturbances.length, point = chosen.point;
     page.write({
-      ...page.dataAddress(chosen), model: chosen.models, backend: chosen.backend, disturbances: every ? "" : chosen.disturbances.join(","), images: chosen.count,
-      picture: chosen.digit || "", ...(point ? { at: point.model, by: point.disturbance, strength: String(point.strength) } : {}),
+      ...page.dataAddress(chosen), with: chosen.networks, disturbances: every ? "" : chosen.disturbances.join(","), images: chosen.count,
+      picture: chosen.digit || "", ...(point ? { at: point.network, by: point.disturbance, strength: String(point.strength) } : {}),
     }, add);
   }
-  const sent = () => ({ viewer, data: facts ? facts.id : "", models: chosen.models, backend: chosen.backend, disturbances: chosen.disturbances, count: chosen.count });
+  const sent = () => ({ viewer, data: facts ? facts.id : "", networks: chosen.networks, disturbances: chosen.disturbances, count: chosen.count });
   const going = () => !!told?.job && ["waiting", "running", "pausing", "paused"].includes(told.job.status);
 
   /* What can be chosen. A change while something is measured measures what is asked for now. */
   function changed(next, add = true) {
     const running = going();
     Object.assign(chosen, next);
-    if (chosen.point && !(chosen.models.includes(chosen.point.model) && chosen.disturbances.includes(chosen.point.disturbance))) chosen.point = null;
+    if (chosen.point && !(chosen.networks.includes(chosen.point.network) && chosen.disturbances.includes(chosen.point.disturbance))) chosen.point = null;
     write(add);
     show();
     ask(running ? "start" : "state");
@@ -47,13 +44,15 @@
   function form() {
     page.dataForm(find(".data-form"), choices.data, chosen, { colour: false, changed(next) { Object.assign(chosen, next, { point: null }); write(true); openData(); } });
     const toggled = (list, name, on) => (on ? [...list, name] : list.filter((each) => each !== name));
-    const models = make("fieldset", {}, make("legend", {}, "Models"), make("div", { className: "ticks model-ticks" }, ...choices.models.map(({ value, label }) =>
-      page.tick(label, chosen.models.includes(value), (on) => changed({ models: toggled(chosen.models, value, on).slice(-choices.mostModels) }), { "data-model": value }))));
+    const tick = (key, words) => page.tick("", chosen.networks.includes(key), (on) => changed({ networks: toggled(chosen.networks, key, on).slice(-choices.mostNetworks) }), { "data-network": key, "aria-label": words });
+    const models = make("fieldset", {}, make("legend", {}, "Models"), make("div", { className: "model-ticks" },
+      make("div", { className: "model-row", "aria-hidden": "true" }, make("span"), ...usable().map(({ label }) => make("span", { className: "note" }, label))),
+      ...choices.models.map((model) => make("div", { className: "model-row" }, make("span", { className: "model-name" }, model.label), ...usable().map((backend) => tick(backend.value + ":" + model.value, model.label + " on " + backend.label)), make("span", { className: "form-fault", "data-model": model.value })))));
+    models.style.setProperty("--backends", usable().length);
     const disturbances = make("fieldset", {}, make("legend", {}, "Disturbances"), make("div", { className: "ticks disturbance-ticks" }, ...choices.disturbances.map(({ name, title }) =>
       page.tick(title, chosen.disturbances.includes(name), (on) => changed({ disturbances: choices.disturbances.map((each) => each.name).filter((each) => (each === name ? on : chosen.disturbances.includes(each))) }), { "data-disturbance": name }))));
     const counts = choices.counts.map((count) => ({ value: String(count), label: page.whole(count) }));
-    find(".sweep-form").replaceChildren(models,
-      page.select("backend", "Backend", choices.backends, chosen.backend, (value) => changed({ backend: value })), disturbances,
+    find(".sweep-form").replaceChildren(models, disturbances,
       page.select("count", "Test images", counts, String(chosen.count), (value) => changed({ count: Number(value) })),
       make("button", { type: "button", className: "text-button", id: "other-picture", onclick: () => { chosen.digit = (chosen.digit + 1) % Math.min(1000, facts ? facts.count : 1000); write(false); pictures(); } }, "Another image below the curves"));
     find(".sweep-state").replaceChildren(
@@ -125,9 +124,15 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && facts) ask("state"); });
 
   /* What has come. */
-  const titleOf = (model) => choices.models.find((each) => each.value === model).label;
+  const usable = () => choices.backends.filter((each) => !each.disabled);
+  const offered = () => choices.models.flatMap((model) => usable().map((backend) => backend.value + ":" + model.value));
+  /* The framework belongs to a title where there is more than one. */
+  function titleOf(key) {
+    const backend = key.slice(0, key.indexOf(":")), model = choices.models.find((each) => each.value === key.slice(backend.length + 1)).label;
+    return chosen.networks.every((each) => each.startsWith(backend + ":")) ? model : model + " · " + usable().find((each) => each.value === backend).label;
+  }
   function styles() {
-    return Object.fromEntries(chosen.models.map((model) => { const i = chosen.models.indexOf(model); return [model, { colour: COLOURS[i], dash: DASHES[i], title: titleOf(model) }]; }));
+    return Object.fromEntries(chosen.networks.map((key, i) => [key, { ...scope.chart.look(i), title: titleOf(key) }]));
   }
   function show() {
     const places = find(".charts"), wanted = choices.disturbances.filter((each) => chosen.disturbances.includes(each.name));
@@ -135,43 +140,35 @@
     let before = null;
     for (const disturbance of wanted) {
       if (!charts.has(disturbance.name)) {
-        charts.set(disturbance.name, scope.chart(disturbance, (model, strength) => choose({ model, disturbance: disturbance.name, strength })));
+        charts.set(disturbance.name, scope.chart(disturbance, (network, strength) => choose({ network, disturbance: disturbance.name, strength })));
         pictures();
       }
       const chart = charts.get(disturbance.name), next = before ? before.nextElementSibling : places.firstElementChild;
       if (next !== chart.whole && !(next?.matches(".worst") && next.nextElementSibling === chart.whole)) places.insertBefore(chart.whole, next);
       before = chart.whole;
-      const curves = Object.fromEntries((told?.models || []).map((each) => [each.model, each.curves[disturbance.name] || []]));
+      const curves = Object.fromEntries((told?.networks || []).map((each) => [each.network, each.curves[disturbance.name] || []]));
       const point = chosen.point && chosen.point.disturbance === disturbance.name ? chosen.point : null;
-      chart.show({ curves, styles: styles(), chosen: point });
+      chart.show({ curves, styles: styles(), chosen: point, words: told?.words[disturbance.name] });
+    }
+    for (const place of document.querySelectorAll(".model-ticks .form-fault")) {
+      const faults = (told?.networks || []).filter((each) => each.fault && each.network.slice(each.network.indexOf(":") + 1) === place.dataset.model);
+      place.textContent = [...new Set(faults.map((each) => each.fault))].join(" ");
     }
     for (const box of document.querySelectorAll(".model-ticks input")) {
-      const i = chosen.models.indexOf(box.dataset.model), fault = told?.models.find((each) => each.model === box.dataset.model)?.fault || "";
+      const i = chosen.networks.indexOf(box.dataset.network);
       box.checked = i >= 0;
-      box.closest(".tick").style.setProperty("--tick", i >= 0 ? COLOURS[i] : "");
+      box.closest(".tick").style.setProperty("--tick", i >= 0 ? scope.chart.look(i).colour : "");
       box.closest(".tick").classList.toggle("is-drawn", i >= 0);
-      const said = box.closest(".tick").querySelector(".form-fault");
-      if (fault && i >= 0) { if (said) said.textContent = fault; else box.nextSibling.append(make("span", { className: "form-fault" }, fault)); } else said?.remove();
     }
     for (const box of document.querySelectorAll(".disturbance-ticks input")) box.checked = chosen.disturbances.includes(box.dataset.disturbance);
-    showLegend();
+    scope.chart.legend(find(".legend-line"), styles());
     showState();
     showWorst(false);
   }
-  function showLegend() {
-    const known = styles(), place = find(".legend-line"), key = JSON.stringify(known);
-    if (place.dataset.key === key) return;
-    place.dataset.key = key;
-    place.replaceChildren(...Object.values(known).map(({ colour, dash, title }) => {
-      const line = make("span", {}, title);
-      line.insertAdjacentHTML("afterbegin", '<svg viewBox="0 0 26 8"><line x1="0" x2="26" y1="4" y2="4" stroke="' + colour + '" stroke-width="3" stroke-dasharray="' + dash + '"/></svg>');
-      return line;
-    }));
-  }
   function showState() {
     const button = find("#measure"), bar = find(".sweep-progress"), share = told?.share || 0, job = told?.job, active = going() || starting;
-    const none = !chosen.models.length ? "Choose at least one model." : !chosen.disturbances.length ? "Choose at least one disturbance." : "";
-    const broken = !active && !!told?.models.length && told.models.every((each) => each.fault);
+    const none = !chosen.networks.length ? "Choose at least one model." : !chosen.disturbances.length ? "Choose at least one disturbance." : "";
+    const broken = !active && !!told?.networks.length && told.networks.every((each) => each.fault);
     button.textContent = active ? "Stop" : broken ? "Measure again" : share >= 1 ? "Measured" : share > 0 ? "Go on measuring" : "Measure";
     button.disabled = !facts || (!active && !broken && (!!none || share >= 1));
     bar.hidden = broken || (!active && (share === 0 || share >= 1));
@@ -195,9 +192,9 @@
     if (!point || !facts || !charts.has(point.disturbance)) return void scope.worst.show({ point: null });
     const disturbance = choices.disturbances.find((each) => each.name === point.disturbance);
     scope.worst.show({
-      point: { ...point, data: facts.id }, sent: sent(), titles: { disturbance: disturbance.title, unit: disturbance.unit, model: titleOf(point.model) },
+      point: { ...point, data: facts.id }, sent: sent(), titles: { disturbance: disturbance.title, unit: disturbance.unit, network: titleOf(point.network) },
       after: charts.get(point.disturbance).whole, close() { choose(null); }, focus,
-      count: told?.models.find((each) => each.model === point.model)?.curves[point.disturbance]?.find((each) => each[0] === point.strength)?.[4] || 0,
+      count: told?.networks.find((each) => each.network === point.network)?.curves[point.disturbance]?.find((each) => each[0] === point.strength)?.[4] || 0,
     });
   }
 

@@ -12,7 +12,7 @@
     return make("div", { className: "run-progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress" }, make("div"));
   }
   function showProgress(bar, row) {
-    bar.hidden = !row.active && row.share >= 1;
+    bar.hidden = !row.active && (row.share >= 1 || !row.step);
     bar.setAttribute("aria-valuenow", Math.round(100 * row.share));
     bar.firstChild.style.transform = "scaleX(" + row.share + ")";
   }
@@ -35,6 +35,7 @@
     place.whole.dataset.state = row.state;
     place.whole.dataset.run = row.id;
     place.whole.classList.toggle("is-selected", selected);
+    place.whole.classList.toggle("is-plain", !row.sparkline.length);
     place.title.setAttribute("aria-current", selected);
     set(place.title, row.title);
     place.title.title = row.title + " · " + row.facts;
@@ -83,7 +84,9 @@
       const { rows, chosen } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
       find(".run-details").hidden = !row;
-      if (row) showHeader(find(".run-header"), row);
+      if (!row) return;
+      find(".run-curves").hidden = !row.active && !row.step && !chosen.compare.length;
+      showHeader(find(".run-header"), row);
     },
   });
 
@@ -173,8 +176,9 @@
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
     const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
-    const first = { ...row.look, model: row.look.model + "@epoch-000", sample: "5.0" };
-    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
+    const { sample, ink } = page().chosen, image = ink ? { ink } : { sample: sample || "5.0" };
+    const first = { ...row.look, ...image, model: row.look.model + "@epoch-000" };
+    const to = { look: "../#" + new URLSearchParams({ ...row.look, ...(sample || ink ? image : {}) }), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");
