@@ -67,7 +67,6 @@ def page(services: Services) -> Any:
                 ],
                 className="page",
             ),
-            _time_line(),
             html.Div(className="tooltip", role="status", hidden=True),
             html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
@@ -428,13 +427,6 @@ def _run(services: Services) -> Any:
         w=200,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         **{"aria-label": "Training run"},
-    )
-
-
-def _time_line() -> Any:
-    """Where one moves through a training; assets/snapshots.js fills it, and shows it where the model is a run's."""
-    return html.Section(
-        id=ids.TIME_LINE, className="time-line", hidden=True, **{"aria-label": "Time line of the training"}
     )
 
 

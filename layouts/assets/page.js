@@ -48,7 +48,7 @@
   /* From controls to stores */
   clientside.collectSubject = function (model, backend, invert, crop, scale, centre, current) {
     const off = ["invert", "crop", "scale", "centre"].filter((name, i) => ![invert, crop, scale, centre][i]);
-    const subject = { model: scope.snapshots.kept(model, current), backend, off };
+    const subject = { model: scope.snapshots.kept(model, current && current.model), backend, off };
     if (JSON.stringify(subject) === JSON.stringify(current)) return nothing();
     return subject;
   };

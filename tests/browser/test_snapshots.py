@@ -126,7 +126,9 @@ def test_the_slider_takes_the_whole_page_through_the_training(
 
 
 def test_it_plays_one_moment_after_the_other_and_stops_at_the_end(page: Dashboard, trained: Any) -> None:
-    window = page.visit(*PANELS, model=f"run:{trained.id}@epoch-100", sample="7.0").page
+    beside = {"second_model": f"run:{trained.id}@epoch-000", "second_backend": "pytorch"}
+    window = page.visit(*PANELS, model=f"run:{trained.id}@epoch-100", sample="7.0", **beside).page
+    expect(window.locator("#second-model")).to_have_value("PyTorch · Three epochs · run")
     expect(page.notice).to_contain_text("unknown snapshot, 'epoch-100'")
     expect(window.locator(".time-words")).to_contain_text("Epoch 3 of 3")
     window.get_by_label("How fast it plays").select_option("Fast")
@@ -146,6 +148,7 @@ def test_it_plays_one_moment_after_the_other_and_stops_at_the_end(page: Dashboar
     assert window.evaluate("layerscope.snapshots.index") == 1
     page.choose("#model", BUNDLED["dense"].title)
     expect(window.locator(".time-line")).to_be_hidden()
+    assert page.rest().address.items() >= beside.items()
 
 
 def test_a_training_that_goes_on_is_followed_without_a_reload(
