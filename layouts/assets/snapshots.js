@@ -36,8 +36,8 @@
   function begin() {
     return scope.timeline({
       at: () => scope.training.snapshot(subject.model),
-      go(name) {
-        expected = "run:" + line.run + (name ? "@" + name : "");
+      go({ name }, newest) {
+        expected = "run:" + line.run + (newest ? "" : "@" + name);
         window.dash_clientside.set_props("subject", { data: { ...subject, model: expected } });
       },
       painted: () => expected === null && scope.live.painted > seen,

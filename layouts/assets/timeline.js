@@ -34,7 +34,7 @@
   /* What a page gives:
    *   base       way to the server's root, "../" on a page below it
    *   at()       name of the snapshot that is looked at, null for the newest
-   *   go(name)   begins to look at another
+   *   go(moment, newest)  begins to look at another
    *   painted()  whether that has been painted
    *   whole()    whether all of it has; playing waits for that
    *   slow()     called when a step takes long
@@ -99,7 +99,7 @@
       going = true;
       late = false;
       begun = performance.now();
-      go(wish === last() ? null : moments()[wish].name, moments()[wish]);
+      go(moments()[wish], wish === last());
       requestAnimationFrame(wait);
     }
     /* Until it has been painted: the second frame after that. Opening a network anew takes its time. */

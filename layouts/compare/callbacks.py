@@ -23,7 +23,8 @@ PREFIX = "/compare"
 def add_compare_page(main: Dash, services: Services) -> Dash:
     """Adds the compare page to the server of the main page, at `/compare/`, in the same look."""
     assets = Path(__file__).parent / "assets"
-    app = add_page(main, "compare", partial(compare_page, services), assets, scripts=("wire.js", "ink.js"))
+    scripts = ("wire.js", "ink.js", "timeline.js")
+    app = add_page(main, "compare", partial(compare_page, services), assets, scripts)
     register_compare_routes(app.server, services, PREFIX)
     register_drawing(app, services)
     _register_address(app, services)

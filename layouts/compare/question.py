@@ -149,9 +149,8 @@ def _names(services: Services, subjects: Sequence[Asked]) -> list[tuple[str, str
     """The title of each network in its framework, and the part of it that tells it from the others here."""
     networks, titles = [], []
     for asked in subjects:
-        source, _, snapshot = asked.model.partition("@")
         backend = next((each.title for each in services.backends if each.name == asked.backend), asked.backend)
-        networks.append(" · ".join(each for each in (services.title(source), snapshot) if each))
+        networks.append(services.title(asked.model))
         titles.append((networks[-1], backend))
     whole = [" · ".join(each) for each in titles]
     for parts in (networks, [backend for _, backend in titles]):
