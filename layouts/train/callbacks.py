@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 
 from ...models.bundled import BUNDLED
 from ...training.config import RunError, check
-from ..frame import add_page
+from ..frame import add_page, clientside
 from ..services import Services
 from . import ids
 from .classes import check_images
@@ -128,30 +128,29 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
 def _register_browser(app: Dash) -> None:
     """What needs no server: see assets/."""
 
-    def clientside(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
-
-    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
-    clientside("trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
+    clientside(app, "trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
     clientside(
+        app,
         "trainForget",
         _value(partial(Output, allow_duplicate=True), "architecture"),
         _value(Input, "network"),
         _value(State, "architecture"),
         prevent_initial_call=True,
     )
-    clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
-    clientside("trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
+    clientside(app, "trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
+    clientside(app, "trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
     clientside(
+        app,
         "trainImages",
         _value(Input, "network"),
         _value(Input, "architecture"),
         _value(Input, "source"),
         _value(Input, "path"),
     )
-    clientside("trainLook", Input(ids.LOOK, "data"), prevent_initial_call=True)
-    clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
+    clientside(app, "trainLook", Input(ids.LOOK, "data"), prevent_initial_call=True)
+    clientside(app, "trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
     clientside(
+        app,
         "trainPreset",
         Output({"type": ids.PRESET, "recipe": ALL}, "className"),
         Input(ids.FILLED, "data"),

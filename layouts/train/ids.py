@@ -1,9 +1,5 @@
 """Every component id of the training page, in one place."""
 
-PROVIDER = "provider"
-"""As on the main page: what switches between light and dark is shared."""
-SCHEME = "scheme"
-
 FIELDS = (
     "network", "architecture", "backend", "begin", "weights", "source", "path", "skip", "share", "validation", "epochs",
     "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "beta2", "label-smoothing",

@@ -212,9 +212,8 @@
   });
 
   function begin() {
-    const place = document.getElementById("compare-config");
-    if (!place || !window.dash_clientside.set_props || !page.ready) return void setTimeout(begin, 20);
-    config = JSON.parse(place.textContent);
+    if (!find("#choices") || !window.dash_clientside.set_props || !page.ready) return void setTimeout(begin, 20);
+    config = scope.page.choices();
     page.find = find;
     read();
     page.showTools();

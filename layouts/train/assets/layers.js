@@ -2,13 +2,14 @@
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), make = scope.element;
+  const { post } = scope.page;
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const form = { network: null, draft: null };
   clientside.trainNetwork = function (network, draft) { Object.assign(form, { network, draft }); };
   scope.network = () => ({ network: form.network, title: document.getElementById("field-network").value });
   clientside.trainForget = function (network, draft) { return draft && draft.network === network ? window.dash_clientside.no_update : null; };
 
-  const ask = (sent) => scope.train.post("layers", { ...sent, classes: scope.images.classes });
+  const ask = (sent) => post("layers", { ...sent, classes: scope.images.classes });
   const written = (field) => (Array.isArray(field.value) ? field.value.join("×") : field.value);
   function read(field, text) {
     if (field.form === "choice") return text;

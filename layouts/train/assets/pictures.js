@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const scope = window.layerscope = window.layerscope || {}, make = scope.element;
+  const { find } = scope.page;
   const page = () => scope.train, known = new Map(), MOST_KNOWN = 200;
   let snapshots = [], following = true, shown = null, wanted = null, slider = null, layers = null, digits = null, digit = "";
 
@@ -27,7 +28,7 @@
   /* The latest wish wins; what comes late is not shown. */
   async function show(snapshot) {
     const run = page().chosen.run, asked = { snapshot: snapshot.name, layer: page().chosen.layer || "", digit }, key = [run, ...Object.values(asked)].join(" ");
-    page().find(".snapshot-words").textContent = words(snapshot);
+    find(".snapshot-words").textContent = words(snapshot);
     slider.setAttribute("aria-valuetext", words(snapshot));
     if (key === wanted) return;
     wanted = key;
@@ -40,9 +41,9 @@
   function display(told) {
     options(layers, told.layers, told.layer);
     options(digits, told.digits.map((label, value) => ({ value, label })), told.digit);
-    page().find(".answer-words").textContent = told.words;
-    page().find("figure.filters").hidden = !told.filters;
-    page().find("figure.answers .graph-picture").hidden = !told.answers;
+    find(".answer-words").textContent = told.words;
+    find("figure.filters").hidden = !told.filters;
+    find("figure.answers .graph-picture").hidden = !told.answers;
     if (told.filters) draw("filters", told.filters);
     if (told.answers) draw("answers", told.answers);
   }
@@ -59,10 +60,10 @@
       following = Number(slider.value) === snapshots.length - 1;
       show(current());
     });
-    page().find(".snapshot-slider").append(slider);
+    find(".snapshot-slider").append(slider);
     layers = make("select", { "aria-label": "Layer", onchange: () => { page().chooseLayer(layers.value); show(current()); } });
     digits = make("select", { "aria-label": "Test digit", onchange: () => { digit = digits.value; show(current()); } });
-    page().find(".answer-pickers").append(layers, " answers to a test digit ", digits);
+    find(".answer-pickers").append(layers, " answers to a test digit ", digits);
   }
 
   scope.train = Object.assign(scope.train || {}, {
@@ -72,8 +73,8 @@
     shownSnapshot: () => (snapshots.length ? { name: current().name, words: words(current()) } : { name: "", words: "" }),
     showSnapshots(found) {
       if (!slider) begin();
-      page().find(".snapshot-pictures").hidden = !found.length;
-      page().find(".snapshot-slider").hidden = found.length < 2;
+      find(".snapshot-pictures").hidden = !found.length;
+      find(".snapshot-slider").hidden = found.length < 2;
       snapshots = found;
       if (!found.length) return;
       slider.max = found.length - 1;

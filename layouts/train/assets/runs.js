@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const scope = window.layerscope = window.layerscope || {}, make = scope.element, words = scope.words;
+  const { find, post } = scope.page;
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#882255"];
   const page = () => scope.train, places = new Map();
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -52,7 +53,7 @@
 
   scope.train = Object.assign(scope.train || {}, {
     showList() {
-      const { rows, chosen, find } = page(), list = find(".run-list"), order = page().order();
+      const { rows, chosen } = page(), list = find(".run-list"), order = page().order();
       find(".runs .empty-state").hidden = order.length > 0;
       set(find(".run-count"), order.length > 1 ? order.length + " runs" : "");
       for (const [id, place] of places) if (!rows.has(id)) { place.whole.remove(); places.delete(id); }
@@ -67,7 +68,7 @@
 
     /* How many runs are trained at once. */
     showAtOnce(runs) {
-      const place = page().find(".at-once");
+      const place = find(".at-once");
       if (!place.firstChild) {
         const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
         select.append(...[1, 2, 3, 4, 6, 8].map(choice));
@@ -79,7 +80,7 @@
     },
 
     showRun() {
-      const { rows, chosen, find } = page(), row = rows.get(chosen.run);
+      const { rows, chosen } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
       find(".run-details").hidden = !row;
       if (row) showHeader(find(".run-header"), row);
@@ -88,7 +89,7 @@
 
   const choice = (runs) => make("option", { value: runs }, runs);
   async function setAtOnce(select) {
-    const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
+    const told = await post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
     select.blur();
     set(select.parentNode.lastChild, told.fault || "");
     page().refresh();
@@ -125,8 +126,8 @@
   let asked = 0;
   function again() {
     window.dash_clientside.set_props("again", { data: { run: now().id, asked: (asked += 1) } });
-    page().find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
-    page().find(".announcer").textContent = "The form has the settings of " + now().title;
+    find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
+    scope.page.announce("The form has the settings of " + now().title);
   }
   function download() {
     const { name, words: when } = page().shownSnapshot();

@@ -7,15 +7,10 @@
   const rows = new Map();
   const chosen = { run: null, compare: [], layer: null };
   let order = [], curvesKey = null, learnt = "", timer = null, asking = null, again = false;
-  const find = (selector) => document.querySelector(selector);
+  const { find, post, fault, announce } = scope.page;
   const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, chooseLayer, act, post, find }));
 
   /* The server. */
-  async function post(path, sent) {
-    const reply = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-    if (!reply.ok) throw new Error(reply.status);
-    return reply.json();
-  }
   function refresh() {
     clearTimeout(timer);
     if (asking) { again = true; return asking; }
@@ -40,18 +35,12 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && find(".run-list")) refresh(); });
   window.addEventListener("focus", () => { if (find(".run-list")) refresh(); });
 
-  function fault(sentence) {
-    const place = find("#page-fault");
-    place.hidden = !sentence;
-    if (place.textContent !== sentence) place.textContent = sentence;
-  }
-
   /* What has come. */
   function take(told, sent) {
     for (const row of told.runs) {
       if (!("state" in row)) continue;
       const before = rows.get(row.id);
-      if (before && before.state !== row.state) find(".announcer").textContent = row.title + ": " + row.words;
+      if (before && before.state !== row.state) announce(row.title + ": " + row.words);
       rows.set(row.id, row);
     }
     order = told.runs.map((row) => row.id);
