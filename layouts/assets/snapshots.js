@@ -43,7 +43,7 @@
       painted: () => expected === null && scope.live.painted > seen,
       slow: () => scope.loading.begins(),
       // Who stands at the newest moment goes along with the training; a stroke under way does so by itself.
-      grown: () => { if (!scope.training.snapshot(subject.model) && !scope.ink.drawing && !scope.ink.busy) scope.ink.again(); },
+      grown: (before) => { if (before && !scope.training.snapshot(subject.model) && !scope.ink.drawing && !scope.ink.busy) scope.ink.again(); },
       curves: "The probability of each class for this drawing; click to go there",
     });
   }
@@ -60,9 +60,8 @@
     if (key !== asked) ask(question, (asked = key));
   }, LOOK);
   async function ask(question, key) {
-    const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(question) };
     let told = null;
-    try { told = await (await fetch("snapshots/curves", options)).json(); } catch (error) { setTimeout(() => { if (asked === key) asked = null; }, RETRY); }
+    try { told = await scope.page.post("snapshots/curves", question); } catch (error) { setTimeout(() => { if (asked === key) asked = null; }, RETRY); }
     if (asked === key && told) show(told);
   }
   function show({ fault, classes, probabilities: found }) {

@@ -7,7 +7,7 @@
  */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {});
+  const scope = (window.layerscope = window.layerscope || {}), make = scope.element;
   const GROWING = 2000, RESTING = 20000, OVERDUE = 5000, SLOW = 400, UNFINISHED = 100;
   const PACES = { Slow: 1000, Steady: 400, Fast: 0 };
   const RUN = /^run:([^@]+)(?:@(.+))?$/;
@@ -22,13 +22,7 @@
     moments: async (id, base) => (await fetch((base || "") + "snapshots/" + encodeURIComponent(id))).json(),
   };
 
-  function make(tag, properties, ...children) {
-    const { aria, ...rest } = properties, made = Object.assign(document.createElement(tag), rest);
-    for (const [name, value] of Object.entries(aria || {})) made.setAttribute("aria-" + name, value);
-    made.append(...children);
-    return made;
-  }
-  const button = (label, icon, onclick) => make("button", { className: "tool-button icon icon-" + icon, title: label, type: "button", onclick, aria: { label } });
+  const button = (label, icon, onclick) => make("button", { className: "tool-button icon icon-" + icon, title: label, type: "button", onclick, "aria-label": label });
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 
   /* What a page gives:
@@ -38,7 +32,7 @@
    *   painted()  whether that has been painted
    *   whole()    whether all of it has; playing waits for that
    *   slow()     called when a step takes long
-   *   grown()    called when a training that goes on has come further
+   *   grown(before)    called when there are more moments than before, first when there were none
    *   curves     what is said about the curves above the slider; without it there are none
    */
   scope.timeline = function ({ base = "", at, go, painted, whole = () => true, slow = () => {}, grown = () => {}, curves = "" }) {
@@ -76,8 +70,8 @@
       if (found === undefined) return;
       const before = moments().length;
       told = found;
-      if (before && moments().length > before) grown();
       show();
+      if (moments().length > before) grown(before);
     }
     document.addEventListener("visibilitychange", () => { if (!document.hidden && run) look(); });
 
@@ -158,13 +152,13 @@
       place = {
         plot,
         play: button("Play", "play", play),
-        pace: make("select", { title: "How fast it plays", aria: { label: "How fast it plays" } }, ...Object.keys(PACES).map((name) => make("option", { value: name }, name))),
+        pace: make("select", { title: "How fast it plays", "aria-label": "How fast it plays" }, ...Object.keys(PACES).map((name) => make("option", { value: name }, name))),
         curves: make("div", { className: "time-curves", title: curves, hidden: !curves }),
-        names: make("div", { className: "time-names", aria: { hidden: "true" } }),
+        names: make("div", { className: "time-names", "aria-hidden": "true" }),
         mark: make("div", { className: "time-mark" }),
         hint: make("div", { className: "time-hint" }),
-        slider: make("input", { type: "range", min: 0, step: 1, aria: { label: "Moment of the training" } }),
-        ticks: make("div", { className: "time-ticks", aria: { hidden: "true" } }),
+        slider: make("input", { type: "range", min: 0, step: 1, "aria-label": "Moment of the training" }),
+        ticks: make("div", { className: "time-ticks", "aria-hidden": "true" }),
         title: make("strong", {}), words: make("span", {}),
       };
       place.pace.value = "Steady";
@@ -174,7 +168,7 @@
       place.curves.addEventListener("pointermove", (event) => { if (event.buttons) pointed(event); });
       const tools = make("div", { className: "time-tools" },
         button("One snapshot back (←)", "back", () => by(-1)), place.play, button("One snapshot on (→)", "forward", () => by(1)), place.pace);
-      place.section = make("section", { className: "time-line", aria: { label: "Time line of the training" } },
+      place.section = make("section", { className: "time-line", "aria-label": "Time line of the training" },
         tools, make("div", { className: "time-track" }, place.curves, place.slider, place.ticks), make("div", { className: "time-words" }, place.title, place.words));
       document.body.append(place.section);
       new ResizeObserver(() => {
@@ -237,7 +231,7 @@
       const box = place.curves.getBoundingClientRect(), placed = [];
       const labels = drawn.flatMap((each) => (each.labels || []).map(({ index, words }) => ({ words, colour: each.colour, x: share(index), y: 1 - each.values[index] })));
       for (const each of labels.sort((one, other) => one.y - other.y)) {
-        if (placed.some((other) => Math.abs(other.x - each.x) * box.width < 15 && Math.abs(other.y - each.y) * box.height < 13)) continue;
+        if (placed.some((other) => Math.abs(other.x - each.x) * box.width < Math.max(15, 3.5 * (each.words.length + other.words.length)) && Math.abs(other.y - each.y) * box.height < 13)) continue;
         placed.push(each);
         const label = make("span", {}, each.words);
         Object.assign(label.style, { left: 100 * each.x + "%", top: 100 * each.y + "%", color: each.colour });

@@ -26,7 +26,8 @@
       page.step(state.subjects.map((each) => (moving.has(each) ? { ...each, model: nearest(each.model, moment) } : each)));
     },
     painted: () => page.painted > seen && page.answer.columns.every((column, at) => !column.opening && column.model === state.subjects[at].model),
-    grown() {
+    grown(before) {
+      if (!before) return;
       known.clear();
       page.renewHeads();
       if (travellers().some((each) => !snapshot(each.model)) && !scope.ink.drawing && !scope.ink.busy) scope.ink.again();
