@@ -16,6 +16,7 @@ from ...training.runs import SOURCE
 from ...visualizers.contract import Frame
 from ..data.sources import Opened, Sources
 from ..jobs import Job, Jobs
+from ..moments import network_of
 from ..panels import digest
 from ..services import Services
 
@@ -54,8 +55,7 @@ class Wanted:
         Raises:
             ValueError: an unknown disturbance, no model, or no number of images.
         """
-        known = services.recent("models")
-        models = [str(name) for name in sent.get("models") or [] if str(name) in known]
+        models = [str(name) for name in sent.get("models") or [] if _offered(str(name), services)]
         names = [str(name) for name in sent.get("disturbances") or []]
         count = sent.get("count")
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_IMAGES:
@@ -185,6 +185,13 @@ class Sweeps:
             return str(store.weights_path(model))
         except RunError:
             return model
+
+
+def _offered(model: str, services: Services) -> bool:
+    """Whether a page may measure it: a model that can be chosen, or a snapshot of one."""
+    network = network_of(model)
+    names = [network, *(f"{network}@{each.name}" for each in services.snapshots(network))]
+    return network in services.recent("models") and model in names
 
 
 def _key(version: str, wanted: Wanted, opened: Opened) -> tuple[str, ...]:

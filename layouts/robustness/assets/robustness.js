@@ -5,13 +5,13 @@
   const RUNNING = 250, IDLE = 3000, AFTER_FAULT = 3000;
   /* Okabe and Ito 2008: distinct for every common form of colour vision; the dashes tell more than four apart. */
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c8c8c", "#882255"], DASHES = ["", "", "", "", "7 4", "7 4", "2 3", "2 3"];
-  const charts = new Map();
+  const charts = new Map(), { run, network, snapshot } = scope.training;
   let choices = null, chosen = null, facts = null, told = null, timer = null, asking = null, again = false, dataFault = "", viewer = "", starting = false, wanting = false;
 
   /* The address. */
   function read() {
     const query = new URLSearchParams(location.hash.slice(1)), names = choices.disturbances.map((each) => each.name);
-    const models = query.getAll("model").filter((name) => choices.models.some((each) => each.value === name)).slice(0, choices.mostModels);
+    const models = query.getAll("model").filter((name) => choices.models.some((each) => each.value === network(name))).slice(0, choices.mostModels);
     const disturbances = (query.get("disturbances") || "").split(",").filter((name) => names.includes(name));
     const [model, disturbance, strength] = [query.get("at"), query.get("by"), Number(query.get("strength"))];
     chosen = {
@@ -46,9 +46,9 @@
   }
   function form() {
     page.dataForm(find(".data-form"), choices.data, chosen, { colour: false, changed(next) { Object.assign(chosen, next, { point: null }); write(true); openData(); } });
-    const toggled = (list, name, on) => (on ? [...list, name] : list.filter((each) => each !== name));
+    const toggled = (list, name, on) => (on ? [...list, name] : list.filter((each) => network(each) !== name));
     const models = make("fieldset", {}, make("legend", {}, "Models"), make("div", { className: "ticks model-ticks" }, ...choices.models.map(({ value, label }) =>
-      page.tick(label, chosen.models.includes(value), (on) => changed({ models: toggled(chosen.models, value, on).slice(-choices.mostModels) }), { "data-model": value }))));
+      page.tick(label, place(value) >= 0, (on) => changed({ models: toggled(chosen.models, value, on).slice(-choices.mostModels) }), { "data-model": value }))));
     const disturbances = make("fieldset", {}, make("legend", {}, "Disturbances"), make("div", { className: "ticks disturbance-ticks" }, ...choices.disturbances.map(({ name, title }) =>
       page.tick(title, chosen.disturbances.includes(name), (on) => changed({ disturbances: choices.disturbances.map((each) => each.name).filter((each) => (each === name ? on : chosen.disturbances.includes(each))) }), { "data-disturbance": name }))));
     const counts = choices.counts.map((count) => ({ value: String(count), label: page.whole(count) }));
@@ -125,7 +125,8 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && facts) ask("state"); });
 
   /* What has come. */
-  const titleOf = (model) => choices.models.find((each) => each.value === model).label;
+  const place = (value) => chosen.models.findIndex((each) => network(each) === value);
+  const titleOf = (model) => choices.models.find((each) => each.value === network(model)).label + (snapshot(model) ? " · " + momentOf(model) : "");
   function styles() {
     return Object.fromEntries(chosen.models.map((model) => { const i = chosen.models.indexOf(model); return [model, { colour: COLOURS[i], dash: DASHES[i], title: titleOf(model) }]; }));
   }
@@ -146,7 +147,7 @@
       chart.show({ curves, styles: styles(), chosen: point });
     }
     for (const box of document.querySelectorAll(".model-ticks input")) {
-      const i = chosen.models.indexOf(box.dataset.model), fault = told?.models.find((each) => each.model === box.dataset.model)?.fault || "";
+      const i = place(box.dataset.model), fault = told?.models.find((each) => each.model === chosen.models[i])?.fault || "";
       box.checked = i >= 0;
       box.closest(".tick").style.setProperty("--tick", i >= 0 ? COLOURS[i] : "");
       box.closest(".tick").classList.toggle("is-drawn", i >= 0);
@@ -154,10 +155,27 @@
       if (fault && i >= 0) { if (said) said.textContent = fault; else box.nextSibling.append(make("span", { className: "form-fault" }, fault)); } else said?.remove();
     }
     for (const box of document.querySelectorAll(".disturbance-ticks input")) box.checked = chosen.disturbances.includes(box.dataset.disturbance);
+    line.follow(run(traveller()));
+    line.show();
     showLegend();
     showState();
     showWorst(false);
   }
+
+  /* Time travel: the slider chooses the snapshot of the first training. What has been measured is there at once. */
+  const traveller = () => chosen.models.find(run);
+  const momentOf = (model) => line.moments.find((each) => run(model) === line.run && each.name === snapshot(model))?.title || snapshot(model);
+  const line = scope.timeline({
+    base: "../",
+    at: () => snapshot(traveller()),
+    go({ name }, newest) {
+      const before = traveller(), now = network(before) + (newest ? "" : "@" + name), point = chosen.point;
+      changed({ models: chosen.models.map((each) => (each === before ? now : each)), point: point && point.model === before ? { ...point, model: now } : point }, false);
+    },
+    painted: () => !facts || (!!told && told.models.map((each) => each.model).join() === chosen.models.join()),
+    whole: () => !going() && !starting,
+    grown() { showLegend(); },
+  });
   function showLegend() {
     const known = styles(), place = find(".legend-line"), key = JSON.stringify(known);
     if (place.dataset.key === key) return;
