@@ -97,6 +97,7 @@ def framed(
     top: Any = None,
     fault: Any = None,
     after: Sequence[Any] = (),
+    look: str = "",
     choices: dict[str, Any] | None = None,
 ) -> Any:
     """A whole page: what all pages have in common around what this one shows.
@@ -109,6 +110,7 @@ def framed(
         top: the header, where it has more than the way from page to page.
         fault: where the page says that something did not work; a line of text without it.
         after: what floats over the page.
+        look: classes of the main part; `HERE-page` without it.
         choices: what the page's scripts have to know, as JSON within the page.
     """
     known = {} if choices is None else {"data-choices": orjson.dumps(choices).decode()}
@@ -118,7 +120,7 @@ def framed(
             html.Button(skip, className="skip-link", id="skip-link"),
             top or header(here),
             fault or html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
-            html.Main(parts, className=f"{here}-page" if here else "page"),
+            html.Main(parts, className=look or f"{here}-page"),
             html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
             html.Div(id=ids.CHOICES, hidden=True, **known),
             *after,

@@ -48,6 +48,7 @@ def page(services: Services) -> Any:
                 tabIndex="-1",  # where skipping leads
             ),
         ],
+        look="page",
         stores=[dcc.Location(id=ids.ADDRESS, refresh=False), *(dcc.Store(id=name) for name in _STORES)],
         top=_header(services),
         fault=notice(

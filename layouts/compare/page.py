@@ -46,6 +46,7 @@ def compare_page(services: Services) -> Any:
                 tabIndex="-1",
             ),
         ],
+        look="page compare-page",
         stores=[dcc.Location(id=ids.ADDRESS, refresh=False), dcc.Store(id=ids.PICTURE)],
         top=header("compare", tools=[loading()]),
         fault=notice(),
