@@ -144,6 +144,7 @@
   scope.loading = {
     /* What the server is doing, null for nothing, undefined when it does not answer. */
     async stage() {
+      if (!scope.asked) return null; // a busy browser is still making the page
       const query = new URLSearchParams({ model: scope.asked.model, backend: scope.asked.backend });
       try { return await (await fetch("loading?" + query)).json(); } catch (error) { return undefined; }
     },
