@@ -19,6 +19,7 @@ from layerscope.layouts.data.callbacks import add_data_page
 from layerscope.layouts.data.sources import Choice, Opened, Sources
 from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.robustness.callbacks import add_robustness_page
+from layerscope.layouts.robustness.sweeps import Wanted
 from layerscope.layouts.services import Services
 from PIL import Image
 
@@ -186,3 +187,11 @@ def test_what_cannot_be_measured_is_refused(ask: Callable[..., Any]) -> None:
     assert "Received: fog" in ask("start", disturbances=["fog"])["fault"]
     assert ask("start", viewer="four", networks=["pytorch:/etc/passwd"])["job"] is None
     assert ask("state", data="unknown")["gone"]
+
+
+def test_snapshots_of_a_run_are_measured_one_by_one(trained: Any) -> None:
+    own = Services(model="cnn-compact", backend="pytorch", home=trained.home)
+    run = f"run:{trained.id}"
+    asked = [run, f"{run}@epoch-001", f"{run}@epoch-009", "run:nothing@epoch-001", "cnn-compact@epoch-001"]
+    wanted = Wanted.of({**WANTED, "networks": [f"pytorch:{each}" for each in asked], "count": COUNT}, own)
+    assert [each.model for each in wanted.networks] == [run, f"{run}@epoch-001"]

@@ -17,7 +17,8 @@ from ...evaluation.report import as_json as reported
 from ...evaluation.sets import SETS, there
 from ...training.config import RunError
 from ...training.runs import SOURCE
-from ..exchange import as_json, sent
+from ..exchange import as_fault, as_json, sent
+from ..moments import moment
 from ..panels import digest
 from ..services import Services
 from . import figures, gallery, pictures
@@ -54,7 +55,17 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
             return as_json({"status": "none"})
         if given.get("stop"):
             work.stop()
+        if given.get("leave"):
+            work.leave()
         return as_json(state_of(evaluations, work, given))
+
+    @routes.post("/accuracies")
+    def accuracies() -> Response:
+        """How often each snapshot of a training is right, as far as that is known."""
+        try:
+            return as_json(evaluations.accuracies(subject_of(sent(), services)))
+        except BackendError as error:
+            return as_fault(error)
 
     @routes.post("/gallery")
     def images() -> Response:
@@ -135,13 +146,7 @@ def _snapshots(services: Services, source: str) -> list[dict[str, str]]:
         found = services.store.snapshots(source.removeprefix(SOURCE))
     except RunError:
         return []
-    return [{"value": snapshot.name, "label": _words(snapshot.epoch, snapshot.step)} for snapshot in reversed(found)]
-
-
-def _words(epoch: float, step: int) -> str:
-    if not step:
-        return "before the first step"
-    return f"after {epoch:g} epoch{'' if epoch == 1 else 's'}" if float(epoch).is_integer() else f"after step {step:,}"
+    return [{"value": snapshot.name, "label": moment(snapshot)} for snapshot in reversed(found)]
 
 
 def state_of(evaluations: Evaluations, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def add_robustness_page(main: Dash, services: Services, sources: Sources, data: 
         "robustness",
         partial(robustness_page, services, sources),
         Path(__file__).parent / "assets",
-        scripts=[data.get_asset_url("form.js")],
+        scripts=[main.get_asset_url("timeline.js"), data.get_asset_url("form.js")],
         styles=[data.get_asset_url("form.css")],
     )
     register_robustness_routes(app.server, services, sources, PREFIX)

@@ -16,6 +16,7 @@ from ...training.runs import SOURCE
 from ...visualizers.contract import Frame
 from ..data.sources import Opened, Sources
 from ..jobs import Job, Jobs
+from ..moments import network_of
 from ..naming import Asked, names_of
 from ..panels import digest
 from ..services import Services
@@ -53,9 +54,9 @@ class Wanted:
         Raises:
             ValueError: an unknown disturbance, or no number of images.
         """
-        known, backends = services.recent("models"), {each.name for each in services.backends}
+        backends = {each.name for each in services.backends}
         networks = [Asked.of(str(each)) for each in sent.get("networks") or []]
-        networks = [each for each in networks if each.model.partition("@")[0] in known and each.backend in backends]
+        networks = [each for each in networks if each.backend in backends and _offered(each.model, services)]
         names = [str(name) for name in sent.get("disturbances") or []]
         count = sent.get("count")
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_IMAGES:
@@ -193,6 +194,13 @@ class Sweeps:
             return str(store.weights_path(model))
         except RunError:
             return model
+
+
+def _offered(model: str, services: Services) -> bool:
+    """Whether a page may measure it: a model that can be chosen, or a snapshot of one."""
+    network = network_of(model)
+    names = [network, *(f"{network}@{each.name}" for each in services.snapshots(network))]
+    return network in services.recent("models") and model in names
 
 
 def _key(version: str, network: Asked, wanted: Wanted, opened: Opened) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
   const { find } = scope.page;
+  const REST = 250;
   const WAYS = { counts: "images", rows: "% of row", columns: "% of column" };
 
   const clicked = {
@@ -11,15 +12,35 @@
     reliability: ([low, high]) => page.go({ ...page.nothingChosen, low, high, show: "all" }),
   };
 
+  /* While one moves through a training, figures out of sight wait for rest. */
+  const waiting = new Map();
+  let resting = null;
+  page.undrawn = new Set(); // what Plotly is drawing
   page.draw = function (figures) {
-    for (const [id, figure] of Object.entries(figures)) {
-      // The place decides how high a figure is.
-      const { height, ...layout } = figure.layout;
-      if (id === "matrix" && window.innerWidth < 560) for (const trace of figure.data) if (trace.textfont) trace.textfont.size = 8;
-      window.dash_clientside.set_props(id, { figure: { ...figure, layout: { ...layout, autosize: true } } });
-      listen(id);
-    }
+    for (const [id, figure] of Object.entries(figures)) waiting.set(id, figure);
+    catchUp();
   };
+  function catchUp() {
+    clearTimeout(resting);
+    for (const [id, figure] of waiting) {
+      if (page.line.moving && !inView(id)) continue;
+      waiting.delete(id);
+      plot(id, figure);
+    }
+    if (waiting.size) resting = setTimeout(catchUp, REST);
+  }
+  function inView(id) {
+    const { top, bottom } = find("#" + id).getBoundingClientRect();
+    return bottom > 0 && top < window.innerHeight;
+  }
+  function plot(id, figure) {
+    // The place decides how high a figure is.
+    const { height, ...layout } = figure.layout;
+    if (id === "matrix" && window.innerWidth < 560) for (const trace of figure.data) if (trace.textfont) trace.textfont.size = 8;
+    if (clicked[id]) page.undrawn.add(id);
+    window.dash_clientside.set_props(id, { figure: { ...figure, layout: { ...layout, autosize: true } } });
+    listen(id);
+  }
   /* Dash tells of a click only if it is another one than before; Plotly tells of every one. */
   function listen(id) {
     if (!clicked[id]) return;
@@ -27,6 +48,8 @@
     if (!plot || !plot.on) return void setTimeout(() => listen(id), 50);
     if (plot.dataset.listens) return;
     plot.dataset.listens = "yes";
+    page.undrawn.delete(id);
+    plot.on("plotly_afterplot", () => page.undrawn.delete(id));
     plot.on("plotly_click", (event) => {
       const told = event.points[0] && event.points[0].customdata;
       if (!told || !page.id) return;
