@@ -169,16 +169,7 @@ def _how(values: dict[str, Any]) -> list[Any]:
         _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
         _text_number("rate", "Learning rate", values, "How far; the peak of a cycle."),
         _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
-        html.Div(
-            dmc.Switch(
-                id=ids.field("augmentation"),
-                checked=values["augmentation"],
-                label="Augment",
-                description="Shift, turn and bend images at random.",
-                size="xs",
-            ),
-            className="switch-field",
-        ),
+        _switch("augmentation", "Augment", values, "Shift, turn and bend images at random."),
     ]
 
 
@@ -189,7 +180,15 @@ def _more(values: dict[str, Any]) -> list[Any]:
         _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
         _number("beta2", "Memory β₂", values, "Of Adam, for squares.", min=0, max=0.9999, step=0.001),
         _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
+        _switch("dropout", "Dropout", values, "Mute units at random, where the network says so."),
     ]
+
+
+def _switch(name: str, label: str, values: dict[str, Any], description: str) -> Any:
+    return html.Div(
+        dmc.Switch(id=ids.field(name), checked=values[name], label=label, description=description, size="xs"),
+        className="switch-field",
+    )
 
 
 def _select(
