@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .models.bundled import DEFAULT
+from .models.bundled import BUNDLED, DEFAULT
 from .terminal import home_folder, print_table, sentences_for, set_up_logging
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from .models.architecture import Architecture
     from .models.run import EpochMetrics, Run
-    from .training.config import RunConfig
+    from .training.config import DataChoice, RunConfig
     from .training.executor import Executor
     from .training.recipes import Recipe
 
@@ -89,13 +90,14 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from .backends.base import BackendError
+    from .datasets.base import DatasetError
     from .models.architecture import ArchitectureError
     from .training.config import RunError
     from .training.executor import LocalProcesses
     from .training.runs import RunStore
 
     set_up_logging()
-    with sentences_for(RunError, BackendError, ArchitectureError):
+    with sentences_for(RunError, BackendError, ArchitectureError, DatasetError):
         # Others in the queue are none of this command's business: it begins its own run and no other.
         executor = LocalProcesses(RunStore(home_folder(arguments.home)), at_once=0, niceness=0)
         if arguments.resume:
@@ -113,29 +115,49 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _config(arguments: argparse.Namespace) -> "RunConfig":
     from .backends.registry import default_backend
-    from .models.architecture import Architecture
-    from .training.config import SOURCES, DataChoice, RunConfig, RunError
+    from .training.config import SOURCES, DataChoice, RunConfig
 
-    own = None
-    if arguments.model.endswith(".json"):
-        try:
-            own = Architecture.from_json(Path(arguments.model).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RunError(f"{arguments.model} cannot be read: {error.strerror}.") from error
+    data = DataChoice(
+        source=arguments.images if arguments.images in SOURCES else str(Path(arguments.images).absolute()),
+        folder=str(Path(arguments.data).absolute()) if arguments.data else "",
+        share=arguments.share,
+        skip_unreadable=arguments.skip_unreadable,
+    )
+    own = _network(arguments.model, data)
     return RunConfig(
         model=own.name if own else arguments.model,
         architecture=own,
         backend=arguments.backend or default_backend().name,
         recipe=_recipe(arguments),
-        data=DataChoice(
-            source=arguments.images if arguments.images in SOURCES else str(Path(arguments.images).absolute()),
-            folder=str(Path(arguments.data).absolute()) if arguments.data else "",
-            share=arguments.share,
-            skip_unreadable=arguments.skip_unreadable,
-        ),
+        data=data,
         start=arguments.start,
         title=arguments.title,
     )
+
+
+def _network(model: str, data: "DataChoice") -> "Architecture | None":
+    """The architecture of a file, or the bundled one with the classes of the user's own images; else None."""
+    from .datasets.own import UnreadableError
+    from .models.architecture import Architecture
+    from .training.config import SOURCES, RunError
+    from .training.material import for_classes, own_images
+
+    if model.endswith(".json"):
+        try:
+            return Architecture.from_json(Path(model).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RunError(f"{model} cannot be read: {error.strerror}.") from error
+    if data.source in SOURCES or model not in BUNDLED:
+        return None
+    try:
+        classes = own_images(data, BUNDLED[model]).classes
+    except UnreadableError as error:
+        raise RunError(f"{error}; --skip-unreadable leaves them out.") from error
+    fitting = for_classes(BUNDLED[model], classes)
+    if fitting is BUNDLED[model]:
+        return None
+    print(f"{model} is given the {len(classes)} classes of the images.")
+    return fitting
 
 
 def _recipe(arguments: argparse.Namespace) -> "Recipe":
@@ -188,13 +210,17 @@ def _show(progress: "Progress", run: "Run") -> None:
         progress.update(task, description=run.message or "Waiting…")
         return
     words = f"Epoch {min(len(run.epochs) + 1, run.epochs_in_all)} of {run.epochs_in_all}"
-    measured = f", loss {run.losses[-50:].mean():.4f}" if len(run.losses) else ""
+    measured = f", loss {_loss(run.losses[-50:].mean())}" if len(run.losses) else ""
     pace = f", {run.images_per_second:,.0f} images/s" if run.images_per_second else ""
     progress.update(task, description=words + measured + pace, total=run.steps_in_all, completed=run.step)
 
 
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if value < 1e5 else f"{value:.2e}"
+
+
 def _said(epoch: "EpochMetrics", run: "Run") -> str:
-    said = f"Epoch {epoch.number} of {run.epochs_in_all}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}"
+    said = f"Epoch {epoch.number} of {run.epochs_in_all}: loss {_loss(epoch.loss)}, accuracy {epoch.accuracy:.2%}"
     kept_out = "" if epoch.validation_accuracy is None else f", on images kept out {epoch.validation_accuracy:.2%}"
     return f"{said}{kept_out}, {epoch.seconds:.1f} s"
 
@@ -217,4 +243,4 @@ def _last(run: "Run") -> tuple[str, str, str]:
         return "", "", ""
     last = run.epochs[-1]
     kept_out = "" if last.validation_accuracy is None else f"{last.validation_accuracy:.2%}"
-    return f"{last.loss:.4f}", f"{last.accuracy:.2%}", kept_out
+    return _loss(last.loss), f"{last.accuracy:.2%}", kept_out

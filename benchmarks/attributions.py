@@ -3,11 +3,6 @@
 `python benchmarks/attributions.py` measures both backends, each in a process of its own; `--backend keras` only one.
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +10,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from measure import Contender, in_turns, plain, ratio, save, timing
+from each_backend import command_line, on_each_backend
+from measure import Contender, in_turns, ratio, timing
 from plain import keras_network, torch_network
 from tables import attributions_table
 
 BLOCKS = 7
-BACKENDS = ("pytorch", "keras")
 NETWORK, LAYER, DIGIT = "cnn-compact", "conv2_relu", 3
 STEPS, SAMPLES, NOISE, WINDOW, STRIDE = 16, 16, 0.15, 5, 1
 TOGETHER = 64
@@ -58,13 +53,7 @@ not, so that its maps are others, for the same work."""
 
 def measured(blocks: int = BLOCKS) -> list[dict[str, Any]]:
     """One entry for each attribution and backend."""
-    entries = []
-    for backend in BACKENDS:
-        command = [sys.executable, __file__, "--backend", backend, "--blocks", str(blocks)]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-        entries += json.loads(done.stdout.splitlines()[-1])
-    return entries
+    return on_each_backend(__file__, blocks)
 
 
 def measured_here(backend: str, blocks: int) -> list[dict[str, Any]]:
@@ -218,20 +207,5 @@ def _tf_keras_vis(architecture: Any, weights: Any, image: np.ndarray) -> Mapping
     return {name: {"tf-keras-vis": Contender(way)} for name, way in ways.items()}
 
 
-def main() -> int:
-    """Measures, prints and saves."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", choices=BACKENDS)
-    parser.add_argument("--blocks", type=int, default=BLOCKS)
-    arguments = parser.parse_args()
-    if arguments.backend:
-        print(json.dumps(measured_here(arguments.backend, arguments.blocks), default=plain))
-        return 0
-    entries = measured(arguments.blocks)
-    save("attributions", entries)
-    print(attributions_table(entries))
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_line(__file__, "attributions", measured_here, attributions_table, BLOCKS))

@@ -3,25 +3,20 @@
 `python benchmarks/trace.py` measures both backends, each in a process of its own; `--backend keras` only one.
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
-from measure import Contender, in_turns, plain, ratio, save, timing
+from each_backend import command_line, on_each_backend
+from measure import Contender, in_turns, ratio, timing
 from plain import keras_network, torch_network
 from tables import trace_tables
 
 BLOCKS = 40
 SLOW_BLOCKS = 5
 """For ways so slow that their distance is no question of a few per cent."""
-BACKENDS = ("pytorch", "keras")
 
 Ways = tuple[dict[str, Contender], dict[str, Contender]]
 """Plain forward passes, and a slow way to see more than their result."""
@@ -29,13 +24,7 @@ Ways = tuple[dict[str, Contender], dict[str, Contender]]
 
 def measured(blocks: int = BLOCKS) -> list[dict[str, Any]]:
     """One entry for each bundled network and backend."""
-    entries = []
-    for backend in BACKENDS:
-        command = [sys.executable, __file__, "--backend", backend, "--blocks", str(blocks)]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3"}
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-        entries += json.loads(done.stdout.splitlines()[-1])
-    return entries
+    return on_each_backend(__file__, blocks)
 
 
 def measured_here(backend: str, blocks: int) -> list[dict[str, Any]]:
@@ -128,20 +117,5 @@ def _keras(architecture: Any, weights: Any, image: np.ndarray) -> Ways:
     return {"all cores": plain_way}, {"`predict`": Contender(lambda: network.predict(image, verbose=0))}
 
 
-def main() -> int:
-    """Measures, prints and saves."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", choices=BACKENDS)
-    parser.add_argument("--blocks", type=int, default=BLOCKS)
-    arguments = parser.parse_args()
-    if arguments.backend:
-        print(json.dumps(measured_here(arguments.backend, arguments.blocks), default=plain))
-        return 0
-    entries = measured(arguments.blocks)
-    save("trace", entries)
-    print(trace_tables(entries))
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_line(__file__, "trace", measured_here, trace_tables, BLOCKS))

@@ -3,23 +3,18 @@
 `python benchmarks/views.py` measures both backends, each in a process of its own; `--backend keras` only one.
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
-from measure import Contender, in_turns, plain, ratio, save, timing
+from each_backend import command_line, on_each_backend
+from measure import Contender, in_turns, ratio, timing
 from plain import keras_network, torch_network
 from tables import views_tables
 
 BLOCKS = 3
-BACKENDS = ("pytorch", "keras")
 NETWORK = "cnn-compact"
 STEPS, STEP_SIZE = 200, 0.05
 CLIMBED = ("logits", 3)
@@ -32,14 +27,7 @@ Ways = dict[str, Contender]
 
 def measured(blocks: int = BLOCKS) -> list[dict[str, Any]]:
     """One entry for each view and backend."""
-    entries = []
-    for backend in BACKENDS:
-        command = [sys.executable, __file__, "--backend", backend, "--blocks", str(blocks)]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3"}
-        environment["PYTHONWARNINGS"] = "ignore"  # tf-keras-vis hands Keras a list where it expects a tensor
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-        entries += json.loads(done.stdout.splitlines()[-1])
-    return entries
+    return on_each_backend(__file__, blocks)
 
 
 def measured_here(backend: str, blocks: int) -> list[dict[str, Any]]:
@@ -201,20 +189,5 @@ def _keras(architecture: Any, weights: Any, images: np.ndarray) -> Mapping[str, 
     }
 
 
-def main() -> int:
-    """Measures, prints and saves."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", choices=BACKENDS)
-    parser.add_argument("--blocks", type=int, default=BLOCKS)
-    arguments = parser.parse_args()
-    if arguments.backend:
-        print(json.dumps(measured_here(arguments.backend, arguments.blocks), default=plain))
-        return 0
-    entries = measured(arguments.blocks)
-    save("views", entries)
-    print(views_tables(entries))
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_line(__file__, "views", measured_here, views_tables, BLOCKS))

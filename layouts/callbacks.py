@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from ..backends.base import BackendError
@@ -15,6 +15,7 @@ from ..drawing.ink import InkError, decode_ink
 from ..visualizers.contract import Need, Visualizer
 from . import ids
 from .arrangements import every_layer
+from .frame import clientside, register_scheme
 from .moments import network_of
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
@@ -35,6 +36,7 @@ def register(app: Dash, services: Services) -> None:
     _register_panels(app, services)
     register_drawing(app, services)
     _register_second_image(app, services)
+    register_scheme(app)
     _register_browser(app)
 
 
@@ -236,7 +238,7 @@ def _shown_when_needed(visualizer: Visualizer) -> set[str]:
 
 
 def register_drawing(app: Dash, services: Services) -> None:
-    """The callbacks that put samples and files on the paper, for every page that one draws on."""
+    """The callbacks of the paper, its tools and its samples, for every page that one draws on."""
 
     @app.callback(
         Output(ids.PICTURE, "data", allow_duplicate=True),
@@ -282,6 +284,12 @@ def register_drawing(app: Dash, services: Services) -> None:
         picture, fault = uploaded(contents, name or "", CANVAS_SIDE)
         return picture or no_update, fault, not fault, None
 
+    clientside(app, "showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
+    clientside(app, "brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
+    clientside(app, "undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
+    clientside(app, "redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
+    clientside(app, "clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)
+
 
 def _register_second_image(app: Dash, services: Services) -> None:
     @app.callback(
@@ -313,13 +321,10 @@ def _register_second_image(app: Dash, services: Services) -> None:
 
 
 def _register_browser(app: Dash) -> None:
-    """What needs no server: see assets/. Each name is a function of `window.dash_clientside.layerscope`."""
+    """What needs no server."""
 
-    def clientside(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
-
-    clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
     clientside(
+        app,
         "collectSubject",
         Output(ids.SUBJECT, "data", allow_duplicate=True),
         Input(ids.MODEL, "value"),
@@ -328,9 +333,12 @@ def _register_browser(app: Dash) -> None:
         State(ids.SUBJECT, "data"),
         prevent_initial_call=True,
     )
-    clientside("collectNetwork", Output(ids.NETWORK, "data"), Input(ids.SUBJECT, "data"), State(ids.NETWORK, "data"))
-    clientside("followTraining", Input(ids.SUBJECT, "data"), Input(ids.EDITS, "data"))
     clientside(
+        app, "collectNetwork", Output(ids.NETWORK, "data"), Input(ids.SUBJECT, "data"), State(ids.NETWORK, "data")
+    )
+    clientside(app, "followTraining", Input(ids.SUBJECT, "data"), Input(ids.EDITS, "data"))
+    clientside(
+        app,
         "collectPanels",
         Output(ids.PANELS, "data", allow_duplicate=True),
         Input({"type": "layer", "panel": ALL}, "value"),
@@ -340,6 +348,7 @@ def _register_browser(app: Dash) -> None:
         prevent_initial_call=True,
     )
     clientside(
+        app,
         "changed",
         Input(ids.SUBJECT, "data"),
         Input(ids.SELECTION, "data"),
@@ -348,6 +357,7 @@ def _register_browser(app: Dash) -> None:
         Input(ids.PANELS, "data"),
     )
     clientside(
+        app,
         "collectBeside",
         Output(ids.BESIDE, "data", allow_duplicate=True),
         Input(ids.SECOND_MODEL, "value"),
@@ -355,8 +365,9 @@ def _register_browser(app: Dash) -> None:
         State(ids.BESIDE, "data"),
         prevent_initial_call=True,
     )
-    clientside("scaleUnit", Input(ids.FACTOR, "value"), prevent_initial_call=True)
+    clientside(app, "scaleUnit", Input(ids.FACTOR, "value"), prevent_initial_call=True)
     clientside(
+        app,
         "collectSelection",
         Output(ids.SELECTION, "data", allow_duplicate=True),
         Input(ids.SELECTED_LAYER, "value"),
@@ -365,12 +376,7 @@ def _register_browser(app: Dash) -> None:
         Input(ids.SELECTED_TARGET, "value"),
         prevent_initial_call=True,
     )
-    clientside("offerTraining", Output(ids.NOTICE_TRAIN, "hidden"), Input(ids.NOTICE_TEXT, "children"))
-    clientside("unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
-    clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
-    clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
-    clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
-    clientside("clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)
-    clientside("copyLink", Input(ids.COPY_LINK, "n_clicks"), prevent_initial_call=True)
-    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
-    clientside("fullscreen", Input({"type": "fullscreen", "panel": ALL}, "n_clicks"), prevent_initial_call=True)
+    clientside(app, "offerTraining", Output(ids.NOTICE_TRAIN, "hidden"), Input(ids.NOTICE_TEXT, "children"))
+    clientside(app, "unfold", Input(ids.POPOVER, "children"), prevent_initial_call=True)
+    clientside(app, "copyLink", Input(ids.COPY_LINK, "n_clicks"), prevent_initial_call=True)
+    clientside(app, "fullscreen", Input({"type": "fullscreen", "panel": ALL}, "n_clicks"), prevent_initial_call=True)

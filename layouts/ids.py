@@ -20,6 +20,8 @@ BACKEND = "backend"
 BACKEND_MISSING = "backend-missing"
 SCHEME = "scheme"
 PROVIDER = "provider"
+CHOICES = "choices"
+"""What can be chosen, for a page's own scripts."""
 COPY_LINK = "copy-link"
 
 CANVAS = "canvas"

@@ -12,7 +12,7 @@ from ..drawing.strokes import BRUSH
 from ..drawing.uploads import LARGEST_FILE
 from ..visualizers.registry import problems
 from . import ids
-from .frame import THEME, header, tool_button
+from .frame import framed, header, loading, notice, tool_button
 from .pictures import data_url
 from .services import Services
 from .state import STEPS
@@ -32,48 +32,33 @@ STAGES = {
 
 def page(services: Services) -> Any:
     """The whole page, without content."""
-    return dmc.MantineProvider(
+    return framed(
+        "",
+        "Skip to the panels",
         [
-            dcc.Location(id=ids.ADDRESS, refresh=False),
-            *[dcc.Store(id=name) for name in _STORES],
-            html.Button("Skip to the panels", className="skip-link", id="skip-link"),
-            _header(services),
-            dmc.Alert(
+            html.Div([drawing_card(), _answer(), _pipeline()], className="column"),
+            html.Div(
                 [
-                    html.Div(id=ids.NOTICE_TEXT),
-                    html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True),
+                    _grid_header(services),
+                    _selection(services),
+                    html.Div(id=ids.GRID, className="grid"),
+                    _plugins_left_out(),
                 ],
-                id=ids.NOTICE,
-                hide=True,
-                withCloseButton=True,
-                color="red",
-                variant="light",
-                title="That did not work",
-                className="notice",
+                className="panels",
+                tabIndex="-1",  # where skipping leads
             ),
-            html.Main(
-                [
-                    html.Div([drawing_card(), _answer(), _pipeline()], className="column"),
-                    html.Div(
-                        [
-                            _grid_header(services),
-                            _selection(services),
-                            html.Div(id=ids.GRID, className="grid"),
-                            _plugins_left_out(),
-                        ],
-                        className="panels",
-                        tabIndex="-1",  # where skipping leads
-                    ),
-                ],
-                className="page",
-            ),
+        ],
+        look="page",
+        stores=[dcc.Location(id=ids.ADDRESS, refresh=False), *(dcc.Store(id=name) for name in _STORES)],
+        top=_header(services),
+        fault=notice(
+            html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True)
+        ),
+        after=[
             _time_line(),
             html.Div(className="tooltip", role="status", hidden=True),
             html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
-        id=ids.PROVIDER,
-        theme=THEME,
-        defaultColorScheme="auto",
     )
 
 
@@ -113,9 +98,8 @@ def _header(services: Services) -> Any:
             className="subject-pickers",
         ),
         tools=(
-            html.Span(className="loading", role="status", **{"aria-live": "polite"}),
+            loading(),
             tool_button("link", "Copy a link to exactly this view", ids.COPY_LINK),
-            tool_button("scheme", "Switch between light and dark", ids.SCHEME),
         ),
         below=html.Div(
             [html.Div(backend.missing) for backend in services.backends if backend.missing],

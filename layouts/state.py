@@ -265,12 +265,18 @@ def _second(text: str | None, notices: list[str]) -> Source | None:
     return Source(sample=sample) if sample else None
 
 
+def sample_in(text: str) -> tuple[int, int] | None:
+    """The digit and the index of `5.12`; None where it is none."""
+    digit, dot, index = text.partition(".")
+    known = dot and text.isascii() and digit.isdigit() and index.isdigit() and len(text) < 12
+    return (int(digit), int(index)) if known else None
+
+
 def _sample(text: str | None, word: str, notices: list[str]) -> tuple[int, int] | None:
     if text is None:
         return None
-    digit, dot, index = text.partition(".")
-    if dot and text.isascii() and digit.isdigit() and index.isdigit() and len(text) < 12:
-        return int(digit), int(index)
+    if found := sample_in(text):
+        return found
     notices.append(f"The address names a {word} as digit.index, such as 5.12. Received: {text!r}.")
     return None
 

@@ -4,15 +4,22 @@ A draft may be wrong, and stays so until it is mended; no edit raises. One that 
 as it is.
 """
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import count
+from reprlib import repr as shortened
 from types import MappingProxyType
 from typing import Any
 
-from .drafts import MOST_ROWS, Draft, Row
+from .architecture import Architecture
+from .drafts import MOST_ROWS, Draft, Row, draft_of
 
-LONGEST_NAME = 60
+EDITED = "-edited"
+"""How the name of a network ends that was made of another one."""
+
+NAME = re.compile(r"[^\W\d_][\w-]{0,59}")
+"""What a layer may be called. Frameworks forbid slashes and points, addresses of pages would have to quote others."""
 
 ADDABLE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -40,6 +47,12 @@ STEMS: Mapping[str, str] = {
     "batchnorm": "norm",
 }
 """How the names of new layers begin, where they do not begin with the kind."""
+
+
+def begun(network: Architecture) -> Draft:
+    """A network to be edited, with a name of its own."""
+    draft = draft_of(network)
+    return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
 
 
 def added(draft: Draft, kind: str, place: int) -> Draft:
@@ -87,16 +100,24 @@ def changed(draft: Draft, place: int, field: str, value: Any) -> Draft:
     return _with_row(draft, place, replace(row, settings={**row.settings, field: value}))
 
 
+def name_fault(draft: Draft, place: int, name: str) -> str | None:
+    """Why a layer cannot be called so, in a sentence; None where it can."""
+    if not NAME.fullmatch(name):
+        return (
+            "A layer's name is a letter and up to 59 letters, digits, - or _ after it: files, links and other programs "
+            f"know the layer by it. Received: {shortened(name)}"
+        )
+    if name in {row.name for other, row in enumerate(draft.rows) if other != place}:
+        return f"Another layer is called {name!r} already; each has a name of its own."
+    return None
+
+
 def renamed(draft: Draft, place: int, name: str) -> Draft:
-    """With another name of a layer, made unique, and the same name wherever it is read."""
-    wanted = "".join(each for each in str(name) if each.isprintable()).replace("/", "_").strip()[:LONGEST_NAME]
-    if not 0 <= place < len(draft.rows) or not wanted:
+    """With another name of a layer, here and wherever it is read; see `name_fault`."""
+    if not 0 <= place < len(draft.rows) or name_fault(draft, place, name):
         return draft
-    old = draft.rows[place].name
-    others = draft.names - {old}
-    new = _numbered(wanted.rstrip("0123456789") or wanted, others) if wanted in others else wanted
-    rows = tuple(_reading(row, old, new) for row in draft.rows)
-    return _with_row(_with_rows(draft, rows), place, replace(rows[place], name=new))
+    rows = tuple(_reading(row, draft.rows[place].name, name) for row in draft.rows)
+    return _with_row(_with_rows(draft, rows), place, replace(rows[place], name=name))
 
 
 def with_input_shape(draft: Draft, shape: Sequence[Any]) -> Draft:

@@ -11,7 +11,7 @@ from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends import Backend
 from layerscope.layouts.compare.callbacks import add_compare_page
-from layerscope.layouts.compare.page import config
+from layerscope.layouts.compare.page import choices
 from layerscope.layouts.services import Services
 from layerscope.layouts.wire import unpacked
 from layerscope.models.bundled import BUNDLED
@@ -83,7 +83,7 @@ def test_the_page_brings_the_paper_and_its_own_scripts() -> None:
 
 
 def test_the_page_knows_what_may_be_compared(services: Services, run: str) -> None:
-    told = json.loads(config(services))
+    told = choices(services)
     values = [each["value"] for each in told["models"]]
     assert {*BUNDLED, run} <= set(values)
     assert [each["model"] for each in told["subjects"]] == ["dense", "dense"]

@@ -28,6 +28,7 @@ from layerscope.models.editing import (
     changed,
     duplicated,
     moved,
+    name_fault,
     removed,
     renamed,
     with_classes,
@@ -140,12 +141,17 @@ def test_other_images_and_classes(draft: Draft) -> None:
     )
 
 
-def test_names_are_made_unique_and_harmless(draft: Draft) -> None:
-    assert names(renamed(draft, 4, "pool1"))[4] == "pool3"
-    assert names(renamed(draft, 4, "  Zweite/Faltung\n "))[4] == "Zweite_Faltung"
-    assert renamed(draft, 4, "\n ") == draft
-    assert names(renamed(draft, 4, "conv2")) == names(draft)
-    assert len(names(renamed(draft, 4, "x" * 1000))[4]) == 60
+@pytest.mark.parametrize("name", ["", " ", "2nd", "_x", "a b", "a/b", "a.b", "conv\n", "x" * 61, "<b>"])
+def test_a_name_that_others_could_not_read_is_refused_in_a_sentence(draft: Draft, name: str) -> None:
+    assert (name_fault(draft, 4, name) or "").startswith("A layer's name is a letter and up to 59 letters, digits,")
+    assert renamed(draft, 4, name) == draft
+
+
+def test_a_layer_is_renamed_unless_another_one_is_called_so(draft: Draft) -> None:
+    assert names(renamed(draft, 4, "Zweite-Faltung_2"))[4] == "Zweite-Faltung_2"
+    assert renamed(draft, 4, names(draft)[4]) == draft
+    assert name_fault(draft, 4, "pool1") == "Another layer is called 'pool1' already; each has a name of its own."
+    assert renamed(draft, 4, "pool1") == draft
 
 
 Fault = tuple[Callable[[Draft], Draft], str, str]
@@ -310,7 +316,9 @@ def _edited(*edits: tuple[Any, ...]) -> Architecture:
 VALID = [
     _edited(),
     _edited((changed, 1, "filters", 3), (changed, 1, "window", [4, 2]), (changed, 1, "strides", [2, 1])),
-    _edited((added, "averagepool2d", 1), (changed, 1, "padding", "same"), (added, "conv2d", 2), (renamed, 2, "x.y")),
+    _edited(
+        (added, "averagepool2d", 1), (changed, 1, "padding", "same"), (added, "conv2d", 2), (renamed, 2, "Größe-2")
+    ),
     _edited((moved, 4, 1), (duplicated, 5), (duplicated, 5), (with_classes, ["a", "b"])),
     _edited((removed, 12), (added, "globalaveragepool2d", 12), (added, "dropout", 13), (added, "batchnorm", 14)),
 ]

@@ -375,6 +375,9 @@ def test_a_run_whose_trainer_holds_it_trains_and_one_whose_trainer_is_gone_does_
         assert folder.status().state == "training"
     assert folder.status().state == "stopped unexpectedly"
     assert "at step 7" in folder.status().message
+    with folder.held():
+        folder.write_status(Status(state="training"))
+    assert folder.status().message.endswith("resume it to begin anew.")
 
 
 def test_snapshots_sort_by_their_names_and_know_their_moment(store: RunStore, pretended: PretendedBackend) -> None:
@@ -518,7 +521,7 @@ def test_images_of_ones_own_are_learnt_from_by_the_names_of_their_classes(tmp_pa
 def test_data_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no file or folder gone.npz"):
         training_data(replace(CONFIG, data=DataChoice(source=str(tmp_path / "gone.npz"))))
-    with pytest.raises(RunError, match=r"no data 'cifar'; there are mnist, mnist\+pens, digits, and paths"):
+    with pytest.raises(RunError, match=r"images called so: mnist, mnist\+pens, digits\. Received: cifar$"):
         training_data(replace(CONFIG, data=DataChoice(source="cifar")))
 
 

@@ -57,6 +57,20 @@ def test_layers_are_added_duplicated_moved_and_removed() -> None:
     assert edited(told["draft"]) is None
 
 
+def test_a_layer_gets_another_name_or_a_sentence_and_keeps_its_own() -> None:
+    told = after(begun(), "rename", place=1, name="edges")
+    assert (names(told)[1], told["refused"], told["fault"]) == ("edges", None, None)
+    own = edited(told["draft"])
+    assert own
+    assert own.layers[1].name == "edges"
+    assert own.layers[2].inputs == ("edges",)
+    told = after(told, "rename", place=3, name="edges")
+    assert names(told)[3] == names(begun())[3]
+    assert told["refused"]["place"] == 3
+    assert told["refused"]["words"] == "Another layer is called 'edges' already; each has a name of its own."
+    assert after(told, "change", place=1, field="filters", value=8)["refused"] is None
+
+
 @pytest.mark.parametrize("value", [[40, 40], "x", None, -1, [], 1e9])
 def test_what_is_impossible_is_said_at_its_layer_and_mended(value: Any) -> None:
     told = after(begun(), "change", place=1, field="window", value=value)
@@ -87,7 +101,7 @@ def test_nonsense_is_a_sentence(sent: dict[str, Any]) -> None:
 
 
 def test_every_edit_is_one_of_the_page() -> None:
-    assert set(EDITS) == {"change", "add", "duplicate", "remove", "move", "classes"}
+    assert set(EDITS) == {"change", "rename", "add", "duplicate", "remove", "move", "classes"}
 
 
 def test_the_end_follows_the_classes_of_the_images() -> None:

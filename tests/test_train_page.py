@@ -1,5 +1,6 @@
 """The training page over HTTP: its parts, how runs stand, and what is done with them; nothing is trained here."""
 
+import base64
 import json
 import os
 import re
@@ -19,15 +20,17 @@ from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends.base import Backend
 from layerscope.cli import main
+from layerscope.drawing.ink import encode_ink
+from layerscope.drawing.pipeline import Steps, prepare
 from layerscope.layouts.services import Services
 from layerscope.layouts.train import ids
 from layerscope.layouts.train.callbacks import add_train_page
 from layerscope.layouts.train.figures import MOST_POINTS, curves, filters
 from layerscope.layouts.train.form import defaults
-from layerscope.layouts.train.layers import edited, layers_of
 from layerscope.layouts.train.rows import SPARKLINE, row_of, sparkline, thinned
 from layerscope.models.bundled import BUNDLED
 from layerscope.models.first_layer import first_layer
+from layerscope.models.forward import answer
 from layerscope.models.run import EpochMetrics, Run
 from layerscope.models.weights import initial_weights, load_weights, save_weights
 from layerscope.server import create_app
@@ -235,18 +238,21 @@ def test_classes_and_unreadable_pictures_are_known_before_the_run(client: FlaskC
 
 
 def test_the_command_line_names_them_too_and_goes_on_without_them_where_it_is_told_to(
-    services: Services, letters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pytorch: Backend
+    services: Services, letters: Path, capsys: pytest.CaptureFixture[str], pytorch: Backend
 ) -> None:
-    draft = layers_of({"network": "dense", "edit": {"action": "classes", "classes": ["a", "b", "c"]}})["draft"]
-    network = edited(draft)
-    assert network
-    (tmp_path / "own.json").write_text(network.to_json())
-    given = ["--model", str(tmp_path / "own.json"), "--backend", "pytorch", "--images", str(letters), "--batch", "4"]
+    assert services.store
+    given = ["--model", "dense", "--backend", "pytorch", "--images", str(letters), "--batch", "4"]
     command = ["train", "--home", str(services.home), "--epochs", "1", "--validation", "0", *given]
     with pytest.raises(SystemExit):
         main(command)
-    assert "2 of 13 pictures in letters cannot be read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 13 pictures in letters cannot be read" in said
+    assert "--skip-unreadable leaves them out." in said
+    assert services.store.ids() == []
     assert main([*command, "--skip-unreadable"]) == 0
+    assert "dense is given the 3 classes of the images." in capsys.readouterr().out
+    (run,) = services.store.runs()
+    assert (run.model, run.config["architecture"]["classes"]) == ("dense-edited", ["a", "b", "c"])
 
 
 def test_a_look_at_other_images_does_not_count(client: FlaskClient, services: Services, letters: Path) -> None:
@@ -370,10 +376,36 @@ def test_every_layer_of_every_snapshot_can_be_seen(client: FlaskClient, learnt: 
     assert (offered[0], offered[-1], len(offered)) == ("conv1", "softmax", 12)
     deep = pictures(layer="conv3")["answers"]["layout"]["meta"]["tiles"]
     assert (deep["layer"], deep["units"], deep["height"]) == ("conv3", 64, 3)
-    end = pictures(layer="softmax", digit=3)
-    assert (end["digit"], end["answers"]["layout"]["xaxis"]["ticktext"]) == (3, list("0123456789"))
-    assert end["answers"]["data"] != pictures(layer="softmax", digit=4)["answers"]["data"]
-    assert pictures(layer="nowhere", digit=77)["layer"] == "conv1_relu"
+    end = pictures(layer="softmax", sample="3.0")
+    assert (end["sample"], end["answers"]["layout"]["xaxis"]["ticktext"]) == ([3, 0], list("0123456789"))
+    for other in ("4.0", "3.1"):
+        assert end["answers"]["data"] != pictures(layer="softmax", sample=other)["answers"]["data"]
+    assert pictures(layer="nowhere", sample="77.0")["layer"] == "conv1_relu"
+
+
+def test_a_drawing_of_ones_own_is_answered_to_as_on_the_first_page(
+    client: FlaskClient, services: Services, learnt: Callable[..., str]
+) -> None:
+    id = learnt()
+    drawing = np.ones((140, 140), np.float32)
+    drawing[20:80, 60:72] = 0
+
+    def pictures(**asked: Any) -> dict[str, Any]:
+        return dict(client.get(f"/train/runs/{id}/pictures", query_string=asked).get_json())
+
+    told = pictures(ink=encode_ink(drawing), layer="softmax")
+    image = prepare(drawing, (28, 28, 1), Steps()).image
+    weights = load_weights(services.store.weights_path(f"run:{id}"), BUNDLED["dense"])  # type: ignore[union-attr]
+    wanted = answer(BUNDLED["dense"], weights, image, "softmax")
+    found = np.frombuffer(base64.b64decode(told["answers"]["data"][0]["y"]["bdata"]), np.float32)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert told["sample"] is None
+    fives = len(services.samples[0].indices_of(5))
+    assert pictures(sample=f"5.{fives - 1}")["sample"] == [5, fives - 1]
+    assert pictures(sample=f"5.{fives}")["sample"] == [5, 0]
+    damaged = pictures(ink="no ink!")
+    assert damaged["words"].startswith("The drawing in the address is damaged")
+    assert (damaged["sample"], bool(damaged["answers"])) == ([5, 0], True)
 
 
 def test_a_layer_too_large_to_be_watched_says_so(

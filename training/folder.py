@@ -231,4 +231,6 @@ def _story(path: Path, changed: int) -> Mapping[str, str]:
 
 
 def _unexpected(status: Status) -> str:
+    if not status.step:
+        return "The training ended before its first step without a word; resume it to begin anew."
     return f"The training ended at step {status.step:,} without a word; resume it from the last snapshot."

@@ -1,7 +1,7 @@
 """What the bundled networks learn from, and what is kept out of it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from ..datasets.base import DIGITS, Dataset, DatasetError
 from ..datasets.digits import load_digits
 from ..datasets.mnist import find_mnist, load_mnist
-from ..datasets.own import load_own
+from ..datasets.own import OwnDataset, load_own
 from ..datasets.pendigits import find_pendigits, load_pendigits
 from ..drawing.fit import fit_images
 from ..evaluation.pens import by_writer, drawn
 from ..evaluation.sets import class_places
 from ..models.architecture import Architecture
+from ..models.drafts import architecture_of
+from ..models.editing import begun, with_classes
 from .config import SOURCES, DataChoice, RunConfig, RunError
 
 log = logging.getLogger(__name__)
@@ -81,19 +83,35 @@ def _source(choice: DataChoice, network: Architecture) -> Material:
         return _of_dataset(load_mnist(mnist, "train"), network)
     if choice.source == "digits":
         return _of_dataset(load_digits(), network)
-    if Path(choice.source).suffix or Path(choice.source).exists():
-        height, width, channels = network.input_shape
-        own = load_own(
-            Path(choice.source),
-            size=(height, width),
-            colour=channels == 3,
-            invert=choice.invert,
-            skip_unreadable=choice.skip_unreadable,
-        )
-        for note in own.notes:
-            log.info("%s", note)
-        return _of_dataset(own, network)
-    raise RunError(f"There is no data {choice.source!r}; there are {', '.join(SOURCES)}, and paths of your own.")
+    own = own_images(choice, network)
+    for note in own.notes:
+        log.info("%s", note)
+    return _of_dataset(own, network)
+
+
+def own_images(choice: DataChoice, network: Architecture) -> OwnDataset:
+    """The user's own images, at the size of a network's.
+
+    Raises:
+        DatasetError: they are damaged.
+        RunError: there are none.
+    """
+    path, (height, width, channels) = Path(choice.source), network.input_shape
+    if not (path.suffix or path.exists()):
+        raise RunError(f"There is no such folder or file, nor images called so: {', '.join(SOURCES)}. Received: {path}")
+    return load_own(
+        path,
+        size=(height, width),
+        colour=channels == 3,
+        invert=choice.invert,
+        skip_unreadable=choice.skip_unreadable,
+    )
+
+
+def for_classes(network: Architecture, classes: Sequence[str]) -> Architecture:
+    """The network, if it can learn to tell these classes apart; else one made of it that can."""
+    known = class_places(classes, network.classes) is not None
+    return network if known else architecture_of(with_classes(begun(network), classes))
 
 
 def _of_dataset(dataset: Dataset, network: Architecture) -> Material:

@@ -1,16 +1,14 @@
 /* The drawing canvas: captures ink, keeps its history, and sends one picture at a time.
  *
  * A stroke in progress is on dash-canvas's upper canvas, finished ones on the lower; both together, scaled to SIZE, are
- * the ink. It leaves as raw-deflated grey values in base64url, the same text that the address carries. The next picture
- * is sent only when the previous answer has been painted, so nothing queues up and the latest ink always wins.
+ * the ink. It leaves as the text that the address carries, too (greys.js). The next picture is sent only when the previous answer has been painted, so nothing queues up and the latest ink always wins.
  */
 (function () {
   "use strict";
-  const SIZE = 140;
   const SIDE = 320;
   const FRAME = SIDE + 2; // dash-canvas makes its canvas two pixels narrower than it is told, but not less high
   const OVERDUE = 3000;
-  const scope = (window.layerscope = window.layerscope || {});
+  const scope = (window.layerscope = window.layerscope || {}), SIZE = scope.greys.SIZE;
   const blank = { picture: null, ink: null, sample: null, label: null, note: "" };
   const ink = (scope.ink = { drawing: false, busy: false, serial: 0 });
 
@@ -31,38 +29,11 @@
     }
   }
 
-  function greys() {
-    composite(pen, SIZE);
-    const pixels = pen.getImageData(0, 0, SIZE, SIZE).data;
-    const grey = new Uint8Array(SIZE * SIZE);
-    for (let i = 0, k = 0; i < grey.length; i++, k += 4)
-      grey[i] = Math.round(0.299 * pixels[k] + 0.587 * pixels[k + 1] + 0.114 * pixels[k + 2]);
-    return grey;
-  }
-
-  function base64url(bytes) {
-    let text = "";
-    for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  }
-
-  /* Deflated without compressing (RFC 1951, 3.2.4): under the pen, time counts more than a few kilobytes. */
   function encoded() {
-    const grey = greys();
-    if (!current.picture && grey.every((value) => value === 255)) return null;
-    const bytes = new Uint8Array(grey.length + 5), length = grey.length;
-    bytes.set([1, length & 255, length >> 8, ~length & 255, (~length >> 8) & 255]);
-    bytes.set(grey, 5);
-    return base64url(bytes);
+    composite(pen, SIZE);
+    const grey = scope.greys.of(pen);
+    return !current.picture && grey.every((value) => value === 255) ? null : scope.greys.stored(grey);
   }
-
-  /* The same ink, small enough for an address. */
-  ink.compact = async function (text) {
-    const bytes = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    if (bytes.length !== SIZE * SIZE + 5 || bytes[0] !== 1) return text;
-    const stream = new Blob([bytes.subarray(5)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-    return base64url(new Uint8Array(await new Response(stream).arrayBuffer()));
-  };
 
   function publish(source) {
     ink.busy = true;
@@ -114,7 +85,7 @@
     const { sample, ink: text } = ink.published, canvas = document.createElement("canvas");
     canvas.width = canvas.height = 56;
     composite(canvas.getContext("2d"), 56);
-    const source = sample ? { sample, ink: null, label: null } : { sample: null, ink: await ink.compact(text), label: null };
+    const source = sample ? { sample, ink: null, label: null } : { sample: null, ink: await scope.greys.compact(text), label: null };
     return { source, picture: canvas.toDataURL("image/png") };
   };
 

@@ -10,46 +10,12 @@
   const REST = 220;
   const scope = (window.layerscope = window.layerscope || {});
   const live = (scope.live = { panels: {}, painted: 0 });
-  const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
 
   live.shown = () => Object.fromEntries(Object.entries(live.panels).map(([id, panel]) => [id, panel.key]));
 
   const section = (id) => document.querySelector('[data-panel="' + id + '"]');
   const plotOf = (id) => section(id) && section(id).querySelector(".js-plotly-plot");
   const figureId = (id) => ({ panel: id, type: "figure" });
-
-  function numbers(array) {
-    if (!array || !array.bdata) return { values: array || [], shape: [(array || []).length] };
-    const buffer = array.bdata instanceof ArrayBuffer ? array.bdata : fromText(array.bdata);
-    const values = new (TYPES[array.dtype] || Float32Array)(buffer);
-    const shape = array.shape ? String(array.shape).split(",").map(Number) : [values.length];
-    return { values, shape };
-  }
-  scope.numbers = numbers;
-  /* Figures that Plotly itself has written, a plugin's, have their numbers as base64. */
-  function fromText(base64) {
-    const text = atob(base64), bytes = new Uint8Array(text.length);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-    return bytes.buffer;
-  }
-
-  /* Colours */
-  const tables = new Map();
-  function table(scale) {
-    const key = JSON.stringify(scale);
-    if (!tables.has(key)) {
-      const ramp = document.createElement("canvas");
-      ramp.width = 256;
-      ramp.height = 1;
-      const context = ramp.getContext("2d", { willReadFrequently: true });
-      const gradient = context.createLinearGradient(0, 0, 256, 0);
-      for (const [at, colour] of scale) gradient.addColorStop(Math.min(1, Math.max(0, at)), colour);
-      context.fillStyle = gradient;
-      context.fillRect(0, 0, 256, 1);
-      tables.set(key, new Uint32Array(context.getImageData(0, 0, 256, 1).data.buffer.slice(0)));
-    }
-    return tables.get(key);
-  }
 
   /* The painter's canvas over a panel's plot */
   function overlay(panel, plot) {
@@ -83,23 +49,11 @@
   const sheets = new WeakMap();
   function paintHeatmap(plot, context, trace) {
     const full = plot._fullData[0], xaxis = plot._fullLayout.xaxis, yaxis = plot._fullLayout.yaxis;
-    const { values, shape } = numbers(trace.z);
-    const [rows, columns] = shape;
-    let sheet = sheets.get(plot);
-    if (!sheet || sheet.width !== columns || sheet.height !== rows) {
-      sheet = new OffscreenCanvas(columns, rows);
-      sheets.set(plot, sheet);
-    }
-    const pen = sheet.getContext("2d"), image = pen.createImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer), colours = table(full.colorscale);
-    const low = trace.zmin, factor = 255 / (trace.zmax - trace.zmin || 1);
-    for (let i = 0; i < pixels.length; i++) {
-      const value = values[i];
-      if (value === value) pixels[i] = colours[Math.max(0, Math.min(255, Math.round((value - low) * factor)))];
-    }
-    pen.putImageData(image, 0, 0);
-    const left = xaxis._offset + xaxis.l2p(-0.5), right = xaxis._offset + xaxis.l2p(columns - 0.5);
-    const top = yaxis._offset + yaxis.l2p(-0.5), bottom = yaxis._offset + yaxis.l2p(rows - 0.5);
+    if (!sheets.has(plot)) sheets.set(plot, new OffscreenCanvas(1, 1));
+    const sheet = sheets.get(plot);
+    scope.arrays.heatmap(sheet, trace, full.colorscale);
+    const left = xaxis._offset + xaxis.l2p(-0.5), right = xaxis._offset + xaxis.l2p(sheet.width - 0.5);
+    const top = yaxis._offset + yaxis.l2p(-0.5), bottom = yaxis._offset + yaxis.l2p(sheet.height - 0.5);
     context.save();
     context.beginPath();
     context.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
@@ -122,7 +76,7 @@
 
   function paintBars(plot, context, trace, layout) {
     const xaxis = plot._fullLayout.xaxis, yaxis = plot._fullLayout.yaxis, across = trace.orientation === "h";
-    const values = numbers(across ? trace.x : trace.y).values, colour = (trace.marker || {}).color;
+    const values = scope.arrays.numbers(across ? trace.x : trace.y).values, colour = (trace.marker || {}).color;
     const along = across ? xaxis : yaxis, other = across ? yaxis : xaxis;
     const [low, high] = (across ? layout.xaxis : layout.yaxis).range;
     const to = (value) => (across ? (value - low) / (high - low) : 1 - (value - low) / (high - low)) * along._length + along._offset;
@@ -205,7 +159,7 @@
     requestAnimationFrame(() => setTimeout(catchUp, 0));
   }
   live.plotNow = plotNow;
-  live.legend = legend;
+  live.legend = (place, figure) => scope.arrays.legend(place.querySelector(".panel-legend"), (figure.layout.meta || {}).legend);
   function plotNow(id, figure) {
     waiting.delete(id);
     if (!section(id)) return; // the panel has gone in the meantime
@@ -273,27 +227,11 @@
     place.title = words && "Drawing this took " + words;
   }
 
-  function legend(place, figure) {
-    const words = (figure.layout.meta || {}).legend, target = place.querySelector(".panel-legend");
-    if (!words) return target.replaceChildren();
-    if (!target.firstChild) for (const name of ["low", "scale", "high", "words"]) target.append(Object.assign(document.createElement("span"), { className: "legend-" + name }));
-    const [low, scale, high, rest] = target.children;
-    low.textContent = words.low;
-    high.textContent = words.high;
-    rest.textContent = rest.title = words.words;
-    scale.style.background = "linear-gradient(to right," + words.colours.join(",") + ")";
-    scale.hidden = !words.colours.length;
-  }
-
   /* The drawing column */
   function paintStage(stage) {
     const place = document.querySelector('[data-stage="' + stage.name + '"]');
     if (!place) return;
-    const canvas = place.querySelector("canvas"), { values, shape: [height, width] } = numbers(stage.pixels);
-    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
-    const image = new ImageData(width, height), colours = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < values.length; i++) colours[i] = 0xff000000 | (values[i] * 0x010101);
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    scope.arrays.grey(place.querySelector("canvas"), stage.pixels);
     place.querySelector(".stage-note").textContent = stage.note;
   }
 
@@ -347,7 +285,7 @@
       scope.beside.told(data);
       // An answer that was overtaken may have taken a figure with it; then this one refers to what is not here.
       const parts = Object.entries(data.panels), missing = parts.filter(([id, part]) => !paintPanel(id, part, byPen));
-      for (const [id, part] of parts) if (part.figure && section(id)) legend(section(id), part.figure);
+      for (const [id, part] of parts) if (part.figure && section(id)) live.legend(section(id), part.figure);
       for (const id of Object.keys(live.panels)) if (!data.panels[id]) delete live.panels[id];
       for (const [id] of missing) delete live.panels[id];
       if (missing.length) scope.ink.again();

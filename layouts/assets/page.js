@@ -95,7 +95,7 @@
     query.set("backend", subject.backend);
     if (subject.off.length) query.set("off", subject.off.join(","));
     if (ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink.ink) query.set("ink", await scope.ink.compact(ink.ink));
+    else if (ink.ink) query.set("ink", await scope.greys.compact(ink.ink));
     if (ink !== scope.ink.published) return;
     if (ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     if (selection && selection.layer) query.set("layer", selection.layer);
@@ -111,13 +111,13 @@
     history.replaceState(history.state, "", "#" + query);
     scope.addressing = null;
   }
-  /* The compare page begins with the drawing of this one. */
+  /* The compare page and the training page begin with the drawing of this one. */
   window.addEventListener("click", (event) => {
-    const link = event.target.closest && event.target.closest(".compare-link"), here = new URLSearchParams(location.hash.slice(1));
+    const link = event.target.closest && event.target.closest(".compare-link, .page-link[href^=train]"), here = new URLSearchParams(location.hash.slice(1));
     if (!link) return;
-    const query = new URLSearchParams({ preset: "dense-cnn" });
+    const [path, preset] = link.getAttribute("href").split("#"), query = new URLSearchParams(preset);
     for (const name of ["sample", "ink", "label", "off"]) if (here.has(name)) query.set(name, here.get(name));
-    link.href = "compare/#" + query;
+    link.href = path + "#" + query;
   });
   clientside.copyLink = function () {
     const say = (text) => { const place = document.querySelector(".loading"); place.textContent = text; setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 2500); };

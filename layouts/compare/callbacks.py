@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import Dash, Input, Output
 
 from .. import ids
 from ..callbacks import known, picked, picture_of, register_drawing
@@ -23,11 +23,11 @@ PREFIX = "/compare"
 def add_compare_page(main: Dash, services: Services) -> Dash:
     """Adds the compare page to the server of the main page, at `/compare/`, in the same look."""
     assets = Path(__file__).parent / "assets"
-    app = add_page(main, "compare", partial(compare_page, services), assets, scripts=("wire.js", "ink.js"))
+    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "greys.js", "ink.js")]
+    app = add_page(main, "compare", partial(compare_page, services), assets, scripts)
     register_compare_routes(app.server, services, PREFIX)
     register_drawing(app, services)
     _register_address(app, services)
-    _register_browser(app)
     return app
 
 
@@ -46,17 +46,3 @@ def _register_address(app: Dash, services: Services) -> None:
         for notice in notices:
             log.warning("%s", notice)
         return picture, *picked(picture["sample"]), " ".join(notices), not notices
-
-
-def _register_browser(app: Dash) -> None:
-    """What needs no server: see assets/."""
-
-    def clientside(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
-
-    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
-    clientside("showPicture", Input(ids.PICTURE, "data"), State(ids.PICTURE, "data"))
-    clientside("brush", Output(ids.CANVAS, "lineWidth"), Input(ids.BRUSH, "value"))
-    clientside("undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
-    clientside("redo", Input(ids.REDO, "n_clicks"), prevent_initial_call=True)
-    clientside("clear", Input(ids.CLEAR, "n_clicks"), prevent_initial_call=True)

@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import dash_mantine_components as dmc
-import orjson
 from dash import dcc, html
 
-from ...visualizers.colours import CLEAR
 from ...visualizers.contract import Need, Visualizer
 from .. import ids
-from ..frame import THEME, header, tool_button
+from ..frame import empty_graph, framed, header, loading, notice
 from ..page import drawing_card
 from ..services import Services
 
 CURVES = "compare-curves"
-CONFIG = "compare-config"
 
 SECTIONS = {
     "said": "What they say",
@@ -39,55 +35,34 @@ DENSE_AND_CNN = (
 
 def compare_page(services: Services) -> Any:
     """The whole page, without columns."""
-    return dmc.MantineProvider(
+    return framed(
+        "compare",
+        "Skip to the networks",
         [
-            dcc.Location(id=ids.ADDRESS, refresh=False),
-            dcc.Store(id=ids.PICTURE),
-            html.Button("Skip to the networks", className="skip-link", id="skip-link"),
-            header("compare", tools=_tools()),
-            dmc.Alert(
-                html.Div(id=ids.NOTICE_TEXT),
-                id=ids.NOTICE,
-                hide=True,
-                withCloseButton=True,
-                color="red",
-                variant="light",
-                title="That did not work",
-                className="notice",
+            html.Div([drawing_card(), _presets()], className="column"),
+            html.Div(
+                [_networks(), _said(), _rows(), _table(), _parity(), _shift(), _permutation(), _curves()],
+                className="compare panels",
+                tabIndex="-1",
             ),
-            html.Main(
-                [
-                    html.Div([drawing_card(), _presets()], className="column"),
-                    html.Div(
-                        [_networks(), _said(), _rows(), _table(), _parity(), _shift(), _permutation(), _curves()],
-                        className="compare panels",
-                        tabIndex="-1",
-                    ),
-                ],
-                className="page compare-page",
-            ),
-            html.Div(config(services), id=CONFIG, hidden=True),
-            html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
         ],
-        id=ids.PROVIDER,
-        theme=THEME,
-        defaultColorScheme="auto",
+        look="page compare-page",
+        stores=[dcc.Location(id=ids.ADDRESS, refresh=False), dcc.Store(id=ids.PICTURE)],
+        top=header("compare", tools=[loading()]),
+        fault=notice(),
+        choices=choices(services),
     )
 
 
-def config(services: Services) -> str:
-    """What the page may choose from, as JSON."""
-    return orjson.dumps(
-        {
-            "models": [{"value": name, "label": title} for name, title in services.models.items()],
-            "backends": [
-                {"value": each.name, "label": each.title, "missing": each.missing} for each in services.backends
-            ],
-            "subjects": _first(services),
-            "backend": services.default_backend,
-            "views": [_view(each) for each in services.visualizers.values()],
-        }
-    ).decode()
+def choices(services: Services) -> dict[str, Any]:
+    """What the page may choose from."""
+    return {
+        "models": [{"value": name, "label": title} for name, title in services.models.items()],
+        "backends": [{"value": each.name, "label": each.title, "missing": each.missing} for each in services.backends],
+        "subjects": _first(services),
+        "backend": services.default_backend,
+        "views": [_view(each) for each in services.visualizers.values()],
+    }
 
 
 def _first(services: Services) -> list[dict[str, str]]:
@@ -122,13 +97,6 @@ def _view(visualizer: Visualizer) -> dict[str, Any]:
             for control in visualizer.controls
         ],
     }
-
-
-def _tools() -> tuple[Any, ...]:
-    return (
-        html.Span(className="loading", role="status", **{"aria-live": "polite"}),
-        tool_button("scheme", "Switch between light and dark", ids.SCHEME),
-    )
 
 
 def _section(name: str, title: str, *parts: Any, words: str = "", tools: Any = None) -> Any:
@@ -277,15 +245,8 @@ def _permutation() -> Any:
 
 
 def _curves() -> Any:
-    graph = dcc.Graph(
-        id=CURVES,
-        figure={"data": [], "layout": {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}},
-        config={"displayModeBar": False, "responsive": True},
-        responsive=True,
-        style={"height": "100%"},
-    )
     return html.Section(
-        [html.H2("How they were trained"), html.Div(graph, className="graph-curves")],
+        [html.H2("How they were trained"), empty_graph(CURVES, "graph-curves")],
         className="card compare-curves is-empty",
         **{"aria-label": "How they were trained"},
     )

@@ -3,11 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from dash import ClientsideFunction, Dash, Input
+from dash import Dash
 
 from ..frame import add_page
 from ..services import Services
-from . import ids
 from .page import data_page
 from .routes import register_data_routes
 from .sources import Sources
@@ -20,7 +19,4 @@ def add_data_page(main: Dash, services: Services, sources: Sources) -> Dash:
     assets = Path(__file__).parent / "assets"
     app = add_page(main, "data", partial(data_page, services, sources), assets)
     register_data_routes(app.server, services, sources, PREFIX)
-    app.clientside_callback(
-        ClientsideFunction("layerscope", "switchScheme"), Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True
-    )
     return app

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import dash_mantine_components as dmc
-import orjson
 from dash import html
 
-from ..frame import THEME, header, tool_button
+from ..frame import framed
 from ..page import backend_option
 from ..services import Services
-from . import ids
 from .sources import Sources
 
 
@@ -19,31 +16,7 @@ def data_page(services: Services, sources: Sources) -> Any:
         "data",
         "Skip to the images",
         [html.Div([_choice(), _classes()], className="data-side"), _images(), _way()],
-        {"data": sources.offered(), **models(services)},
-    )
-
-
-def framed(here: str, skip: str, parts: list[Any], choices: dict[str, Any]) -> Any:
-    """What pages have in common whose own scripts fill them.
-
-    Args:
-        here: the page's path.
-        skip: words of the link that skips the header.
-        parts: of the page's main part.
-        choices: what the scripts have to know, as JSON within the page.
-    """
-    return dmc.MantineProvider(
-        [
-            html.Button(skip, className="skip-link", id="skip-link"),
-            header(here, tools=(tool_button("scheme", "Switch between light and dark", ids.SCHEME),)),
-            html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
-            html.Main(parts, className=f"{here}-page"),
-            html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
-            html.Div(id=ids.CHOICES, hidden=True, **{"data-choices": orjson.dumps(choices).decode()}),
-        ],
-        id=ids.PROVIDER,
-        theme=THEME,
-        defaultColorScheme="auto",
+        choices={"data": sources.offered(), **models(services)},
     )
 
 

@@ -2,41 +2,26 @@
 
 from typing import Any
 
-import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import html
 
-from ...visualizers.colours import CLEAR
-from ..frame import THEME, header, tool_button
-from ..services import Services
+from ..frame import empty_graph, framed
 from . import ids
 
 
-def evaluate_page(services: Services) -> Any:
+def evaluate_page() -> Any:
     """The whole page, without numbers."""
-    return dmc.MantineProvider(
+    return framed(
+        "evaluate",
+        "Skip to the numbers",
         [
-            html.Button("Skip to the numbers", className="skip-link", id="skip-link"),
-            header("evaluate", tools=(tool_button("scheme", "Switch between light and dark", ids.SCHEME),)),
-            html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
-            html.Main(
-                [
-                    _subject(),
-                    html.P(
-                        "Choose a model and images, and press “Evaluate”: how often is it right, what does it confuse, "
-                        "and is it as sure as it should be? Every number leads to the images behind it.",
-                        className="card empty-state nothing-yet",
-                    ),
-                    html.Div(
-                        [_numbers(), _matrix(), _gallery(), _sureness(), _classes()], className="found", hidden=True
-                    ),
-                ],
-                className="evaluate-page",
+            _subject(),
+            html.P(
+                "Choose a model and images, and press “Evaluate”: how often is it right, what does it confuse, "
+                "and is it as sure as it should be? Every number leads to the images behind it.",
+                className="card empty-state nothing-yet",
             ),
-            html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
+            html.Div([_numbers(), _matrix(), _gallery(), _sureness(), _classes()], className="found", hidden=True),
         ],
-        id=ids.PROVIDER,
-        theme=THEME,
-        defaultColorScheme="auto",
     )
 
 
@@ -176,11 +161,4 @@ def _chart(id: str, title: str, words: str) -> Any:
 
 
 def _graph(id: str) -> Any:
-    graph = dcc.Graph(
-        id=id,
-        figure={"data": [], "layout": {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}},
-        config={"displayModeBar": False, "responsive": True},
-        responsive=True,
-        style={"height": "100%"},
-    )
-    return html.Div(graph, className=f"graph graph-{id}")
+    return empty_graph(id, f"graph graph-{id}")

@@ -3,9 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from dash import ClientsideFunction, Dash, Input
+from dash import Dash
 
-from ..data import ids
 from ..data.sources import Sources
 from ..frame import add_page
 from ..services import Services
@@ -24,11 +23,13 @@ def add_robustness_page(main: Dash, services: Services, sources: Sources, data: 
         sources: the data sets, which the page of data sets has, too.
         data: the app of that page, some of whose scripts are used.
     """
-    app = add_page(main, "robustness", partial(robustness_page, services, sources), Path(__file__).parent / "assets")
-    app.config.external_scripts += [data.get_asset_url(name) for name in ("elements.js", "form.js")]
-    app.config.external_stylesheets += [data.get_asset_url("form.css")]
-    register_robustness_routes(app.server, services, sources, PREFIX)
-    app.clientside_callback(
-        ClientsideFunction("layerscope", "switchScheme"), Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True
+    app = add_page(
+        main,
+        "robustness",
+        partial(robustness_page, services, sources),
+        Path(__file__).parent / "assets",
+        scripts=[data.get_asset_url("form.js")],
+        styles=[data.get_asset_url("form.css")],
     )
+    register_robustness_routes(app.server, services, sources, PREFIX)
     return app

@@ -5,8 +5,9 @@ from typing import Any
 from dash import html
 
 from ...evaluation.disturbances import DISTURBANCES
-from ..data.page import framed, models
+from ..data.page import models
 from ..data.sources import Sources
+from ..frame import framed
 from ..services import Services
 from .sweeps import MOST_IMAGES, MOST_MODELS
 
@@ -20,7 +21,7 @@ def robustness_page(services: Services, sources: Sources) -> Any:
         "robustness",
         "Skip to the curves",
         [_choice(), _curves()],
-        {
+        choices={
             "data": sources.offered(),
             **models(services),
             "counts": COUNTS,

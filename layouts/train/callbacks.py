@@ -5,15 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 
 from ...models.bundled import BUNDLED
 from ...training.config import RunError, check
-from ..frame import add_page
+from ..frame import add_page, clientside
 from ..services import Services
 from . import ids
 from .classes import check_images
-from .form import FRESH, OWN, begins, config_of, values_of
+from .form import FRESH, OWN, begins, config_of, defaults, values_of
 from .images import Looks
 from .layers import edited, words_of
 from .page import train_page
@@ -27,7 +27,8 @@ PREFIX = "/train"
 
 def add_train_page(main: Dash, services: Services) -> Dash:
     """Adds the training page to the server of the main page, at `/train/`, in the same look."""
-    app = add_page(main, "train", partial(train_page, services), Path(__file__).parent / "assets")
+    assets = Path(__file__).parent / "assets"
+    app = add_page(main, "train", partial(train_page, services), assets, scripts=[main.get_asset_url("greys.js")])
     looks = Looks()
     register_train_routes(app.server, services, looks, PREFIX)
     if services.executor:
@@ -94,12 +95,14 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
         Output(ids.FILLED, "data", allow_duplicate=True),
         Output(ids.FAULT, "children", allow_duplicate=True),
         Input(ids.AGAIN, "data"),
+        Input(ids.START_OVER, "n_clicks"),
         prevent_initial_call=True,
     )
-    def again(asked: dict[str, Any]) -> Any:
-        """Fills the form with what an earlier run was made with."""
+    def again(asked: dict[str, Any], _clicks: int | None) -> Any:
+        """Fills the form with what an earlier run was made with, or as it was at the beginning."""
         try:
-            values = values_of(executor.store.folder(str(asked["run"])).config())
+            over = ctx.triggered_id == ids.START_OVER
+            values = defaults(services) if over else values_of(executor.store.folder(str(asked["run"])).config())
         except RunError as error:
             return *[no_update] * (len(ids.FIELDS) + 1), str(error)
         return *[values[name] for name in ids.FIELDS], presets(values["network"]), ""
@@ -128,30 +131,21 @@ def _register_form(app: Dash, services: Services, looks: Looks) -> None:
 def _register_browser(app: Dash) -> None:
     """What needs no server: see assets/."""
 
-    def clientside(name: str, *arguments: Any, **options: Any) -> None:
-        app.clientside_callback(ClientsideFunction("layerscope", name), *arguments, **options)
-
-    clientside("switchScheme", Input(ids.SCHEME, "n_clicks"), prevent_initial_call=True)
-    clientside("trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
+    clientside(app, "trainNetwork", _value(Input, "network"), _value(Input, "architecture"))
+    clientside(app, "trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
+    clientside(app, "trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
     clientside(
-        "trainForget",
-        _value(partial(Output, allow_duplicate=True), "architecture"),
-        _value(Input, "network"),
-        _value(State, "architecture"),
-        prevent_initial_call=True,
-    )
-    clientside("trainOwnData", Output(ids.OWN_DATA, "hidden"), _value(Input, "source"))
-    clientside("trainOwnWeights", Output(ids.OWN_WEIGHTS, "hidden"), _value(Input, "begin"))
-    clientside(
+        app,
         "trainImages",
         _value(Input, "network"),
         _value(Input, "architecture"),
         _value(Input, "source"),
         _value(Input, "path"),
     )
-    clientside("trainLook", Input(ids.LOOK, "data"), prevent_initial_call=True)
-    clientside("trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
+    clientside(app, "trainLook", Input(ids.LOOK, "data"), prevent_initial_call=True)
+    clientside(app, "trainStarted", Input(ids.STARTED, "data"), prevent_initial_call=True)
     clientside(
+        app,
         "trainPreset",
         Output({"type": ids.PRESET, "recipe": ALL}, "className"),
         Input(ids.FILLED, "data"),

@@ -11,10 +11,13 @@ from ..page import backend_option
 from ..services import Services
 from . import ids
 from .form import OPTIMISERS, SCHEDULES, begins, defaults, sources
-from .presets import RECIPE_WORDS, RECIPES
+from .presets import RECIPE_WORDS, RECIPES, Values
 
 ORDER = ("label", "input", "description", "error")
 """Of the parts of a field: so inputs that stand side by side are in one line, however long their explanations are."""
+
+KEPT = {"persistence": True, "persistence_type": "session"}
+"""Of a field: what it holds is still there when its window loads the page again."""
 
 FETCH = "MNIST is fetched with the command `layerscope download`; load this page again then."
 
@@ -24,7 +27,18 @@ def form(services: Services) -> Any:
     values = defaults(services)
     return html.Section(
         [
-            html.H2("Start a training"),
+            html.Div(
+                [
+                    html.H2("Start a training"),
+                    html.Button(
+                        "Start over",
+                        id=ids.START_OVER,
+                        className="text-button",
+                        title="Everything below as it was before anybody changed it",
+                    ),
+                ],
+                className="section-header",
+            ),
             _group("What", _what(services, values, begins(values["network"], "", services.store))),
             _group("From which images", _data(services, values)),
             _group("How", _how(values)),
@@ -49,10 +63,10 @@ def _group(title: str, fields: Sequence[Any]) -> Any:
     return html.Fieldset([html.Legend(title), html.Div(fields, className="fields")])
 
 
-def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any]) -> list[Any]:
+def _what(services: Services, values: Values, beginnings: Sequence[Any]) -> list[Any]:
     networks = [{"value": name, "label": network.title} for name, network in BUNDLED.items()]
     return [
-        _select("network", "Network", values, networks, description=html.Span(id=ids.NETWORK_WORDS), wide=True),
+        _select("network", "Network", values, networks, html.Span(id=ids.NETWORK_WORDS), className="wide"),
         html.Div(
             [
                 html.Button("Edit layers…", id=ids.EDIT_LAYERS, className="text-button"),
@@ -74,65 +88,59 @@ def _what(services: Services, values: dict[str, Any], beginnings: Sequence[Any])
                     value=values["backend"],
                     size="xs",
                     fullWidth=True,
+                    **KEPT,
                     **{"aria-labelledby": "backend-label"},
                 ),
                 *[html.Div(entry.missing, className="field-help") for entry in services.backends if entry.missing],
             ],
             className="wide",
         ),
-        _select("begin", "Begin with", values, beginnings, "Trained weights are fine-tuned.", wide=True),
+        _select("begin", "Begin with", values, beginnings, "Trained weights are fine-tuned.", className="wide"),
         html.Div(
-            dmc.TextInput(
-                id=ids.field("weights"),
-                label="Weights file",
-                value=values["weights"],
+            _text(
+                "weights",
+                "Weights file",
+                values,
+                "On the computer that serves this page. Layers of the same name and shape are taken over.",
                 placeholder="/home/me/mine.safetensors",
-                description="On the computer that serves this page. Layers of the same name and shape are taken over.",
-                size="xs",
-                inputWrapperOrder=ORDER,
                 debounce=True,
             ),
             id=ids.OWN_WEIGHTS,
             className="wide own-data",
             hidden=True,
         ),
-        dmc.TextInput(
-            id=ids.field("title"),
-            label="Title",
+        _text(
+            "title",
+            "Title",
+            values,
+            "What the run is called in the list.",
             placeholder="the network's",
-            description="What the run is called in the list.",
-            size="xs",
-            inputWrapperOrder=ORDER,
             className="wide",
         ),
     ]
 
 
-def _data(services: Services, values: dict[str, Any]) -> list[Any]:
+def _data(services: Services, values: Values) -> list[Any]:
     offered = sources(services.data)
     return [
-        _select("source", "Images", values, offered, FETCH if offered[0]["disabled"] else None, wide=True),
+        _select("source", "Images", values, offered, FETCH if offered[0]["disabled"] else None, className="wide"),
         html.Div(
-            [
-                dmc.TextInput(
-                    id=ids.field("path"),
-                    label="Path",
-                    value=values["path"],
-                    placeholder="/home/me/letters",
-                    description="On the computer that serves this page: a folder with a folder of pictures for each "
-                    "class, a .npz file of arrays, or a .json file of pixels and labels.",
-                    size="xs",
-                    inputWrapperOrder=ORDER,
-                    debounce=True,
-                ),
-            ],
+            _text(
+                "path",
+                "Path",
+                values,
+                "On the computer that serves this page: a folder with a folder of pictures for each class, a .npz file "
+                "of arrays, or a .json file of pixels and labels.",
+                placeholder="/home/me/letters",
+                debounce=True,
+            ),
             id=ids.OWN_DATA,
             className="wide own-data",
             hidden=True,
         ),
         html.Div(id=ids.IMAGES_WORDS, className="wide images-words", role="status"),
         html.Div(
-            dmc.Switch(id=ids.field("skip"), checked=values["skip"], label="Leave out what cannot be read", size="xs"),
+            _switch("skip", "Leave out what cannot be read", values),
             id=ids.SKIP,
             className="wide",
             hidden=True,
@@ -150,7 +158,7 @@ def _data(services: Services, values: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _how(values: dict[str, Any]) -> list[Any]:
+def _how(values: Values) -> list[Any]:
     presets = [
         html.Button(
             name.capitalize(),
@@ -169,73 +177,60 @@ def _how(values: dict[str, Any]) -> list[Any]:
         _select("optimiser", "Optimiser", values, _options(OPTIMISERS), "How weights move."),
         _text_number("rate", "Learning rate", values, "How far; the peak of a cycle."),
         _select("schedule", "Schedule", values, _options(SCHEDULES), "How the rate changes."),
-        _switch("augmentation", "Augment", values, "Shift, turn and bend images at random."),
+        html.Div(
+            _switch("augmentation", "Augment", values, description="Shift, turn and bend images at random."),
+            className="switch-field",
+        ),
     ]
 
 
-def _more(values: dict[str, Any]) -> list[Any]:
+def _more(values: Values) -> list[Any]:
     return [
         _number("seed", "Seed", values, "The same one, the same run.", min=0, allowDecimal=False),
         _text_number("weight-decay", "Weight decay", values, "Pulls weights to zero."),
         _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
         _number("beta2", "Memory β₂", values, "Of Adam, for squares.", min=0, max=0.9999, step=0.001),
         _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
-        _switch("dropout", "Dropout", values, "Mute units at random, where the network says so."),
+        html.Div(
+            _switch("dropout", "Dropout", values, description="Mute units at random, where the network says so."),
+            className="switch-field",
+        ),
     ]
 
 
-def _switch(name: str, label: str, values: dict[str, Any], description: str) -> Any:
-    return html.Div(
-        dmc.Switch(id=ids.field(name), checked=values[name], label=label, description=description, size="xs"),
-        className="switch-field",
-    )
+def _select(name: str, label: str, values: Values, options: Sequence[Any], description: Any = None, **more: Any) -> Any:
+    return _field(dmc.Select, name, label, values, description, data=list(options), allowDeselect=False, **more)
 
 
-def _select(
-    name: str,
-    label: str,
-    values: dict[str, Any],
-    options: Sequence[Any],
-    description: Any = None,
-    wide: bool = False,
-) -> Any:
-    return dmc.Select(
-        id=ids.field(name),
-        label=label,
-        data=list(options),
-        value=values[name],
-        description=description,
-        allowDeselect=False,
-        size="xs",
-        inputWrapperOrder=ORDER,
-        className="wide" if wide else None,
-    )
-
-
-def _number(name: str, label: str, values: dict[str, Any], description: str, **options: Any) -> Any:
+def _number(name: str, label: str, values: Values, description: str, **options: Any) -> Any:
     # What is out of bounds stays as it was typed, and is refused in words.
-    return dmc.NumberInput(
-        id=ids.field(name),
-        label=label,
-        value=values[name],
-        description=description,
-        size="xs",
-        inputWrapperOrder=ORDER,
-        clampBehavior="none",
-        **options,
-    )
+    return _field(dmc.NumberInput, name, label, values, description, clampBehavior="none", **options)
 
 
-def _text_number(name: str, label: str, values: dict[str, Any], description: str) -> Any:
+def _text_number(name: str, label: str, values: Values, description: str) -> Any:
     # A number field would take the e out of 1e-4 and leave 14.
-    return dmc.TextInput(
+    props = {"inputMode": "decimal", "autoComplete": "off"}
+    return _field(dmc.TextInput, name, label, values, description, inputProps=props)
+
+
+def _text(name: str, label: str, values: Values, description: str, **options: Any) -> Any:
+    return _field(dmc.TextInput, name, label, values, description, **options)
+
+
+def _switch(name: str, label: str, values: Values, **options: Any) -> Any:
+    return dmc.Switch(id=ids.field(name), checked=values[name], label=label, size="xs", **KEPT, **options)
+
+
+def _field(kind: Any, name: str, label: str, values: Values, description: Any, **options: Any) -> Any:
+    return kind(
         id=ids.field(name),
         label=label,
         value=values[name],
         description=description,
         size="xs",
         inputWrapperOrder=ORDER,
-        inputProps={"inputMode": "decimal", "autoComplete": "off"},
+        **KEPT,
+        **options,
     )
 
 

@@ -9,13 +9,14 @@ from ...datasets.mnist import find_mnist
 from ...datasets.pendigits import find_pendigits
 from ...models.bundled import BUNDLED
 from ...models.drafts import data_of, draft_of
+from ...models.editing import EDITED
 from ...models.weights import WeightsError, read_architecture
 from ...training.augmentation import Augmentation
 from ...training.config import DataChoice, RunConfig, RunError
 from ...training.recipes import FAST, Recipe
 from ...training.runs import SOURCE, RunStore
 from ..services import Services
-from .layers import EDITED, edited
+from .layers import edited
 from .presets import Values, filled, number_in, percent
 
 Option = dict[str, Any]

@@ -1,9 +1,5 @@
 """Every component id of the training page, in one place."""
 
-PROVIDER = "provider"
-"""As on the main page: what switches between light and dark is shared."""
-SCHEME = "scheme"
-
 FIELDS = (
     "network", "architecture", "backend", "begin", "weights", "source", "path", "skip", "share", "validation", "epochs",
     "batch", "optimiser", "rate", "schedule", "augmentation", "dropout", "weight-decay", "momentum", "beta2",
@@ -25,6 +21,7 @@ LEARNT = "learnt"
 """What runs have learnt by now, as far as the page knows: changes whenever there is more to begin from."""
 AGAIN = "again"
 """The id of a run whose settings are to fill the form."""
+START_OVER = "start-over"
 LOOK = "look"
 """Images of the user's own that are to be looked through before a run begins: the page does so, and answers with
 `LOOKED`: the look's token, and whether unreadable pictures are left out."""

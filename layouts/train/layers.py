@@ -4,13 +4,24 @@ The page sends the draft it has with one edit, and gets the draft after it and w
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...models.architecture import Architecture, ArchitectureError
 from ...models.bundled import BUNDLED
-from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from, draft_of
-from ...models.editing import ADDABLE, added, changed, duplicated, moved, removed, with_classes
+from ...models.drafts import Described, Draft, Row, architecture_of, data_of, described, draft_from
+from ...models.editing import (
+    ADDABLE,
+    EDITED,
+    added,
+    begun,
+    changed,
+    duplicated,
+    moved,
+    name_fault,
+    removed,
+    renamed,
+    with_classes,
+)
 from ...models.fields import FIELDS, Field
 from ...training.config import RunError
 from ...visualizers.words import KINDS, shape_words
@@ -18,10 +29,9 @@ from .classes import fit
 from .classes import words_of as words_of_classes
 
 Sent = Mapping[str, Any]
-EDITED = "-edited"
-"""How the name of an edited network ends."""
 EDITS: Mapping[str, Callable[[Draft, Sent], Draft]] = {
     "change": lambda draft, sent: changed(draft, int(sent["place"]), str(sent["field"]), sent["value"]),
+    "rename": lambda draft, sent: renamed(draft, int(sent["place"]), str(sent["name"])),
     "add": lambda draft, sent: added(draft, str(sent["kind"]), int(sent["place"])),
     "duplicate": lambda draft, sent: duplicated(draft, int(sent["place"])),
     "remove": lambda draft, sent: removed(draft, int(sent["place"])),
@@ -39,7 +49,8 @@ def layers_of(sent: Sent) -> dict[str, Any]:
 
     Returns:
         `draft`, `rows`, `kinds` that can be added, `words` about the whole and about its `classes`, `offers` of edits
-        that would mend it (`label` and `edit`), and `fault`: the first error, or None.
+        that would mend it (`label` and `edit`), `fault`: the first error, or None, and `refused`: the `place` of
+        the layer that cannot have the name of this edit and why, in `words`, or None.
 
     Raises:
         RunError: there is no such network, draft or edit.
@@ -47,11 +58,16 @@ def layers_of(sent: Sent) -> dict[str, Any]:
     try:
         draft, edit = draft_in(sent), sent.get("edit") or {}
         told = _told(EDITS[edit["action"]](draft, edit) if edit else draft, sent.get("classes") or ())
-        return {**told, "draft": {**told["draft"], "network": _base(sent)}}
+        return {**told, "draft": {**told["draft"], "network": _base(sent)}, "refused": _refused(draft, edit)}
     except ArchitectureError as error:
         raise RunError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"This edit of a network cannot be made: {error!r}") from error
+
+
+def _refused(draft: Draft, edit: Sent) -> dict[str, Any] | None:
+    fault = name_fault(draft, int(edit["place"]), str(edit["name"])) if edit.get("action") == "rename" else None
+    return {"place": int(edit["place"]), "words": fault} if fault else None
 
 
 def _base(sent: Sent) -> str:
@@ -95,8 +111,7 @@ def words_of(network: Architecture) -> str:
 def _begun(network: Any) -> Draft:
     if network not in BUNDLED:
         raise RunError(f"There is no bundled network {network!r}; there are {', '.join(BUNDLED)}.")
-    draft = draft_of(BUNDLED[network])
-    return replace(draft, name=f"{draft.name}{EDITED}", title=f"{draft.title}, edited")
+    return begun(BUNDLED[network])
 
 
 def _told(draft: Draft, classes: Sequence[str]) -> dict[str, Any]:

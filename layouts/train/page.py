@@ -5,11 +5,9 @@ It is an app of its own on the same server, so that the page one draws on gets n
 
 from typing import Any
 
-import dash_mantine_components as dmc
 from dash import dcc, html
 
-from ...visualizers.colours import CLEAR
-from ..frame import THEME, header, tool_button
+from ..frame import empty_graph, framed
 from ..services import Services
 from . import ids
 from .fields import form
@@ -21,30 +19,19 @@ NO_HOME = "Nothing can be trained here: this server was started without a folder
 
 def train_page(services: Services) -> Any:
     """The whole page, without runs."""
-    return dmc.MantineProvider(
-        [
-            dcc.Store(id=ids.STARTED),
-            dcc.Store(id=ids.LEARNT),
-            dcc.Store(id=ids.AGAIN),
-            dcc.Store(id=ids.LOOK),
-            dcc.Store(id=ids.LOOKED),
-            dcc.Store(id=ids.field("architecture")),
-            dcc.Store(id=ids.FILLED, data=presets(defaults(services)["network"])),
-            html.Button("Skip to the runs", className="skip-link", id="skip-link"),
-            header("train", tools=(tool_button("scheme", "Switch between light and dark", ids.SCHEME),)),
-            html.Div(className="notice-line", role="alert", id="page-fault", hidden=True),
-            html.Main(
-                [form(services), _runs(), _details()]
-                if services.executor
-                else html.P(NO_HOME, className="card empty-state"),
-                className="train-page",
-            ),
-            html.Div(className="announcer", role="status", **{"aria-live": "polite"}),
+    return framed(
+        "train",
+        "Skip to the runs",
+        [form(services), _runs(), _details()] if services.executor else html.P(NO_HOME, className="card empty-state"),
+        stores=[
+            *(dcc.Store(id=name) for name in _STORES),
+            dcc.Store(id=ids.field("architecture"), storage_type="session"),
+            dcc.Store(id=ids.FILLED, storage_type="session", data=presets(defaults(services)["network"])),
         ],
-        id=ids.PROVIDER,
-        theme=THEME,
-        defaultColorScheme="auto",
     )
+
+
+_STORES = (ids.STARTED, ids.LEARNT, ids.AGAIN, ids.LOOK, ids.LOOKED)
 
 
 def _runs() -> Any:
@@ -81,8 +68,9 @@ def _details() -> Any:
             html.Div(
                 [
                     html.Div(className="run-header"),
-                    html.H3("Loss and accuracy"),
-                    _graph(ids.CURVES, "curves"),
+                    html.Div(
+                        [html.H3("Loss and accuracy"), empty_graph(ids.CURVES, "graph-curves")], className="run-curves"
+                    ),
                     html.Div(
                         [
                             html.Div(
@@ -96,14 +84,17 @@ def _details() -> Any:
                             html.Div(
                                 [
                                     html.Figure(
-                                        [html.Figcaption("Filters of the first layer"), _graph(ids.FILTERS, "picture")],
+                                        [
+                                            html.Figcaption("Filters of the first layer"),
+                                            empty_graph(ids.FILTERS, "graph-picture"),
+                                        ],
                                         className="filters",
                                     ),
                                     html.Figure(
                                         [
                                             html.Figcaption(className="answer-pickers"),
                                             html.P(className="answer-words note"),
-                                            _graph(ids.ANSWERS, "picture"),
+                                            empty_graph(ids.ANSWERS, "graph-picture"),
                                         ],
                                         className="answers",
                                     ),
@@ -121,14 +112,3 @@ def _details() -> Any:
         className="card details",
         **{"aria-label": "The chosen run"},
     )
-
-
-def _graph(id: str, name: str) -> Any:
-    graph = dcc.Graph(
-        id=id,
-        figure={"data": [], "layout": {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}},
-        config={"displayModeBar": False, "responsive": True},
-        responsive=True,
-        style={"height": "100%"},
-    )
-    return html.Div(graph, className=f"graph-{name}")

@@ -15,7 +15,9 @@ from ...models.weights import WeightsError
 from ...training.config import RunError
 from ...training.executor import Executor
 from ..exchange import as_fault, as_json, sent
+from ..pictures import Source
 from ..services import Services
+from ..state import sample_in
 from .downloads import FORMATS, network_file, offered, written
 from .form import with_epochs
 from .images import Looks, images_of
@@ -62,11 +64,15 @@ def register_train_routes(server: Flask, services: Services, looks: Looks, prefi
 
     @routes.get("/runs/<id>/pictures")
     def pictures(id: str) -> Response:
-        """The first filters after a snapshot, and what a layer answers to one digit."""
+        """The first filters after a snapshot, and what a layer answers to one image."""
         asked = request.args
         return _answered(
             lambda: pictures_of(
-                services, id, asked.get("snapshot", ""), asked.get("layer", ""), asked.get("digit", None, int)
+                services,
+                id,
+                asked.get("snapshot", ""),
+                asked.get("layer", ""),
+                Source(asked.get("ink") or None, sample_in(asked.get("sample", ""))),
             )
         )
 

@@ -45,7 +45,7 @@ PLOT = """([visualizer, layer]) => {
     const layerOf = (plot) => plot.layout.meta?.tiles?.layer ?? plot.layout.meta?.bars?.layer;
     const plot = plots.find((plot) => layer === null || layerOf(plot) === layer);
     if (!plot) return null;
-    const trace = plot.data[0], { values, shape } = layerscope.numbers(trace.z ?? trace.y);
+    const trace = plot.data[0], { values, shape } = layerscope.arrays.numbers(trace.z ?? trace.y);
     return { panel: plot.closest(".panel").dataset.panel, values: [...values], shape, meta: plot.layout.meta };
 }"""
 

@@ -87,7 +87,7 @@ def test_a_network_is_compared_with_itself_on_the_other_backend(dashboard: Dashb
     dashboard.rest()
     assert (
         page.evaluate(
-            "() => Math.max(...layerscope.numbers(document.querySelector('.js-plotly-plot').data[0].x).values)"
+            "() => Math.max(...layerscope.arrays.numbers(document.querySelector('.js-plotly-plot').data[0].x).values)"
         )
         < 1e-5
     )
@@ -144,7 +144,7 @@ def test_a_training_run_is_chosen_and_followed(
     lines.append({**lines[2], "epoch": 1, "validation_loss": 0.5, "validation_accuracy": 0.875})
     trained_here.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     expect(view).to_contain_text("best validation accuracy 87.50%", timeout=20_000)  # by itself
-    losses = "() => [...layerscope.numbers(document.querySelector('.js-plotly-plot').data[0].y).values]"
+    losses = "() => [...layerscope.arrays.numbers(document.querySelector('.js-plotly-plot').data[0].y).values]"
     np.testing.assert_allclose(page.evaluate(losses), [2, 1, 2 / 3], rtol=1e-6)
     page.reload()
     expect(page.locator("#selected-run")).to_have_value("My first run")

@@ -116,7 +116,7 @@ def test_the_accuracy_begins_by_itself_and_shows_what_it_cost(dashboard: Dashboa
     expect(view.locator(".panel-cost")).to_contain_text("took", timeout=30_000)
     expect(view.locator(".panel-message")).to_be_hidden()
     shares = dashboard.rest().page.evaluate(
-        "() => [...layerscope.numbers(document.querySelector('.js-plotly-plot').data[0].y).values]"
+        "() => [...layerscope.arrays.numbers(document.querySelector('.js-plotly-plot').data[0].y).values]"
     )
     assert len(shares) == 10
     assert min(shares) > 0.9

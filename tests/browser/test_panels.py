@@ -36,7 +36,7 @@ NODE = """([visualizer, wanted]) => {
     for (const trace of panel.querySelector(".js-plotly-plot").data) {
         const index = (trace.customdata || []).findIndex((entry) => JSON.stringify(entry) === JSON.stringify(wanted));
         if (index < 0) continue;
-        const at = (axis) => layerscope.numbers(axis).values[index];
+        const at = (axis) => layerscope.arrays.numbers(axis).values[index];
         return [panel.dataset.panel, at(trace.x), at(trace.y)];
     }
     return null;

@@ -102,7 +102,7 @@
     if (state.tolerance !== "1e-4") query.set("tolerance", state.tolerance);
     if (state.off.length) query.set("off", state.off.join(","));
     if (ink && ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink && ink.ink) query.set("ink", await scope.ink.compact(ink.ink));
+    else if (ink && ink.ink) query.set("ink", await scope.greys.compact(ink.ink));
     if (ink && ink !== scope.ink.published) return;
     if (ink && ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     history[step === true ? "pushState" : "replaceState"](history.state, "", "#" + query);
@@ -199,9 +199,8 @@
   });
 
   function begin() {
-    const place = document.getElementById("compare-config");
-    if (!place || !window.dash_clientside.set_props || !page.ready) return void setTimeout(begin, 20);
-    config = JSON.parse(place.textContent);
+    if (!find("#choices") || !window.dash_clientside.set_props || !page.ready) return void setTimeout(begin, 20);
+    config = scope.page.choices();
     page.find = find;
     read();
     page.showTools();

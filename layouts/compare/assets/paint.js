@@ -7,39 +7,13 @@
   "use strict";
   const REST = 220;
   const scope = (window.layerscope = window.layerscope || {});
-  const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
   const paint = (scope.paint = {});
 
-  function numbers(array) {
-    if (!array || !array.bdata) return { values: array || [], shape: [(array || []).length] };
-    let buffer = array.bdata;
-    if (typeof buffer === "string") buffer = Uint8Array.from(atob(buffer), (letter) => letter.charCodeAt(0)).buffer;
-    const values = new (TYPES[array.dtype] || Float32Array)(buffer);
-    return { values, shape: array.shape ? String(array.shape).split(",").map(Number) : [values.length] };
-  }
-  scope.numbers = scope.numbers || numbers;
-
-  /* Colours: 256 of them between the stops of a scale, or of a legend where the scale is only named. */
+  /* The stops of a figure's scale, or of its legend where the scale is only named. */
   const stopsOf = (figure) => {
     const { colorscale } = figure.data[0], { colours } = legendOf(figure);
     return Array.isArray(colorscale) ? colorscale : colours.map((colour, i) => [i / (colours.length - 1), colour]);
   };
-  const tables = new Map();
-  function table(stops) {
-    const key = stops.join();
-    if (!tables.has(key)) {
-      const ramp = document.createElement("canvas");
-      ramp.width = 256;
-      ramp.height = 1;
-      const context = ramp.getContext("2d", { willReadFrequently: true }), gradient = context.createLinearGradient(0, 0, 256, 0);
-      for (const [at, colour] of stops) gradient.addColorStop(at, colour);
-      context.fillStyle = gradient;
-      context.fillRect(0, 0, 256, 1);
-      tables.set(key, new Uint32Array(context.getImageData(0, 0, 256, 1).data.buffer.slice(0)));
-    }
-    return tables.get(key);
-  }
-
   const legendOf = (figure) => (figure.layout.meta || {}).legend;
   const isMosaic = (figure) => figure.data.length === 1 && figure.data[0].type === "heatmap" && legendOf(figure) && figure.data[0].zmin !== undefined && !(figure.layout.shapes || []).length;
   const isBars = (figure) => figure.data.length === 1 && figure.data[0].type === "bar" && figure.data[0].orientation !== "h" && ((figure.layout.yaxis || {}).range || []).length === 2;
@@ -60,18 +34,10 @@
   }
 
   function mosaic(body, figure) {
-    const trace = figure.data[0], { values, shape: [rows, columns] } = numbers(trace.z), canvas = canvasIn(body);
-    if (canvas.width !== columns || canvas.height !== rows) { canvas.width = columns; canvas.height = rows; }
+    const canvas = canvasIn(body);
+    scope.arrays.heatmap(canvas, figure.data[0], stopsOf(figure));
     canvas.className = "mosaic";
-    canvas.style.aspectRatio = columns + " / " + rows;
-    const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer), colours = table(stopsOf(figure));
-    const low = trace.zmin, factor = 255 / (trace.zmax - trace.zmin || 1);
-    for (let i = 0; i < pixels.length; i++) {
-      const value = values[i];
-      if (value === value) pixels[i] = colours[Math.max(0, Math.min(255, Math.round((value - low) * factor)))];
-    }
-    context.putImageData(image, 0, 0);
+    canvas.style.aspectRatio = canvas.width + " / " + canvas.height;
   }
 
   function bars(body, figure) {
@@ -79,7 +45,7 @@
     canvas.className = "bars-picture";
     canvas.width = Math.round(width * ratio);
     canvas.height = height * ratio;
-    const context = canvas.getContext("2d"), values = numbers(figure.data[0].y).values, [low, high] = figure.layout.yaxis.range;
+    const context = canvas.getContext("2d"), { values } = scope.arrays.numbers(figure.data[0].y), [low, high] = figure.layout.yaxis.range;
     context.scale(ratio, ratio);
     const names = (figure.layout.xaxis || {}).ticktext, left = 34, below = names ? 16 : 4, tall = height - below - 8;
     const at = (value) => 8 + tall * (1 - (value - low) / (high - low || 1)), thick = (width - left) / (values.length || 1);
@@ -132,7 +98,7 @@
     if (isMosaic(figure)) mosaic(body, figure);
     else if (isBars(figure)) bars(body, figure);
     else later(body, figure, part.height);
-    legend(cell.querySelector(".panel-legend"), legendOf(figure));
+    scope.arrays.legend(cell.querySelector(".panel-legend"), legendOf(figure));
   };
   paint.message = function (cell, words, button) {
     const body = cell.querySelector(".cell-body"), place = document.createElement("p");
@@ -141,31 +107,7 @@
     place.className = "cell-message";
     place.textContent = words;
     body.append(place, ...(button ? [button] : []));
-    legend(cell.querySelector(".panel-legend"), null);
+    scope.arrays.legend(cell.querySelector(".panel-legend"), null);
   };
   paint.waits = () => waiting.size;
-
-  function legend(target, words) {
-    if (!words) return target.replaceChildren();
-    if (!target.firstChild) for (const name of ["low", "scale", "high", "words"]) target.append(Object.assign(document.createElement("span"), { className: "legend-" + name }));
-    const [low, scale, high, rest] = target.children;
-    low.textContent = words.low;
-    high.textContent = words.high;
-    rest.textContent = rest.title = words.words;
-    scale.style.background = "linear-gradient(to right," + words.colours.join(",") + ")";
-  }
-
-  /* A grey picture, a pixel for a value of 0 to 255. */
-  paint.grey = function (canvas, picture, move) {
-    const [height, width] = picture.shape, image = new ImageData(width, height), pixels = new Uint32Array(image.data.buffer);
-    const [down, right] = move || [0, 0];
-    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
-    pixels.fill(0xff000000);
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        const fromY = y - down, fromX = x - right;
-        if (fromY >= 0 && fromX >= 0 && fromY < height && fromX < width) pixels[y * width + x] = 0xff000000 | (picture.values[fromY * width + fromX] * 0x010101);
-      }
-    canvas.getContext("2d").putImageData(image, 0, 0);
-  };
 })();

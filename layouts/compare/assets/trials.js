@@ -166,7 +166,7 @@
         context.fillRect(i % side, Math.floor(i / side), 1, 1);
       });
       const [down, right] = at.map((value) => column.offsets[value]);
-      scope.paint.grey(place.querySelector(".shift-digit"), column.image, [down, right]);
+      scope.arrays.grey(place.querySelector(".shift-digit"), column.image, [down, right]);
       const says = column.predicted[chosen], words = place.querySelector(".shift-answer"), good = says === column.target;
       words.textContent = placed(down, right) + ": " + column.classes[says] + ", " + page.percent(column.confidence[chosen]) + (good ? " ✓" : " ✗") + " · right at " + Math.round(100 * column.share) + " % of the places";
       words.classList.toggle("is-wrong", !good);
@@ -182,7 +182,7 @@
       place.append(make("h3", "", column.title));
       if (column.image) {
         const canvas = make("canvas", "shift-digit");
-        scope.paint.grey(canvas, column.image);
+        scope.arrays.grey(canvas, column.image);
         place.append(canvas);
       }
       const ways = ["as it is", "pixels permuted", "weights permuted as well"];

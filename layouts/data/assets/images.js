@@ -1,4 +1,4 @@
-/* The page of data sets: facts, classes, and pages of images, as the address says. Loaded after elements.js and form.js, as Dash goes by the alphabet. */
+/* The page of data sets: facts, classes, and pages of images, as the address says. Loaded after form.js, as Dash goes by the alphabet. */
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), page = scope.page, find = page.find, make = (...given) => scope.element(...given);

@@ -6,22 +6,6 @@
   const NAMES = ["model", "backend", "data", "normalise", ...NUMBERS, ...SHARES, "show", "order", "layer"];
   const KEPT = "layerscope-evaluate";
 
-  page.find = (selector) => document.querySelector(selector);
-  page.make = function (tag, properties, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties || {})) {
-      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-      else if (name in made && !name.includes("-")) made[name] = value;
-      else made.setAttribute(name, value);
-    }
-    made.append(...children.filter((child) => child !== null));
-    return made;
-  };
-  page.post = async function (path, sent) {
-    const reply = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-    if (!reply.ok) throw new Error(reply.status);
-    return reply.json();
-  };
   page.percent = (share) => (100 * share).toFixed(2) + "%";
 
   /* The place, with numbers as numbers; what cannot be one counts as not said. */

@@ -1,7 +1,8 @@
 /* Asks for the evaluation that the address names, follows it, and shows what has come of it by now. */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {});
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
+  const { find, post } = scope.page;
   const SOON = 200, AFTER_FAULT = 2000;
   const whole = new Intl.NumberFormat("en");
   let subject = null, key = null, timer = null, turn = 0, forgotten = 0;
@@ -15,7 +16,7 @@
     page.recall();
     const place = page.place(), wanted = subjectOf(place);
     page.showForm(place);
-    page.find(".nothing-yet").hidden = !!wanted;
+    find(".nothing-yet").hidden = !!wanted;
     if (!same(wanted, subject)) return void page.begin(wanted);
     page.showNormalise(place.normalise || "counts");
     if (wanted && page.id && page.normalised !== (place.normalise || "counts")) ask(false);
@@ -27,7 +28,7 @@
     key = page.id = null;
     turn += 1;
     clearTimeout(timer);
-    page.find(".found").hidden = true;
+    find(".found").hidden = true;
     page.clearGallery();
     page.showNormalise(page.place().normalise || "counts");
     tell({ status: wanted ? "waiting" : "none", message: "", done: 0, total: 0 });
@@ -41,11 +42,11 @@
     clearTimeout(timer);
     let told;
     try {
-      told = await page.post("state", { ...subject, start, stop: !!stop, have: key, normalise });
-      fault("");
+      told = await post("state", { ...subject, start, stop: !!stop, have: key, normalise });
+      scope.page.fault("");
     } catch (error) {
       if (mine !== turn) return;
-      fault("The server does not answer; this page tries again.");
+      scope.page.fault("The server does not answer; this page tries again.");
       timer = setTimeout(() => ask(start), AFTER_FAULT);
       return;
     }
@@ -60,20 +61,15 @@
   }
   function arrived(told) {
     forgotten = 0;
-    page.find(".announcer").textContent = "Evaluated.";
-    const links = ["json", "csv"].map((kind) => page.make("a", { href: "of/" + page.id + "/metrics." + kind, className: "text-button", title: "Everything that was measured" }, kind.toUpperCase()));
-    page.find(".downloads").replaceChildren(...links);
+    scope.page.announce("Evaluated.");
+    const links = ["json", "csv"].map((kind) => make("a", { href: "of/" + page.id + "/metrics." + kind, className: "text-button", title: "Everything that was measured" }, kind.toUpperCase()));
+    find(".downloads").replaceChildren(...links);
     page.showGallery(page.place());
-  }
-  function fault(sentence) {
-    const place = page.find("#page-fault");
-    place.hidden = !sentence;
-    if (place.textContent !== sentence) place.textContent = sentence;
   }
 
   /* How it stands. */
   function tell({ status, message, done, total, seconds }) {
-    const bar = page.find(".evaluation-bar"), words = page.find(".evaluation-words"), share = total ? done / total : 0;
+    const bar = find(".evaluation-bar"), words = find(".evaluation-words"), share = total ? done / total : 0;
     const going = status === "waiting" || status === "running";
     page.going(going);
     bar.hidden = !going;
@@ -90,36 +86,36 @@
 
   /* What there is to see. */
   function take(told) {
-    page.find(".found").hidden = false;
-    page.find(".numbers-title").textContent = told.title + ", " + whole.format(told.count) + (told.count === 1 ? " image" : " images") + (told.seconds ? " in " + told.seconds.toFixed(1) + " s" : "");
-    const numbers = page.find(".measured");
+    find(".found").hidden = false;
+    find(".numbers-title").textContent = told.title + ", " + whole.format(told.count) + (told.count === 1 ? " image" : " images") + (told.seconds ? " in " + told.seconds.toFixed(1) + " s" : "");
+    const numbers = find(".measured");
     if (numbers.childElementCount !== told.numbers.length) {
-      numbers.replaceChildren(...told.numbers.map((each) => page.make("div", { "data-number": each.name }, page.make("dt", {}, each.title), page.make("dd", { className: "value" }), page.make("dd", { className: "help" }, each.help))));
+      numbers.replaceChildren(...told.numbers.map((each) => make("div", { "data-number": each.name }, make("dt", {}, each.title), make("dd", { className: "value" }), make("dd", { className: "help" }, each.help))));
     }
     told.numbers.forEach((each, place) => { numbers.children[place].querySelector(".value").textContent = each.words; });
-    page.find(".notes").replaceChildren(...told.notes.map((note) => page.make("li", {}, note)));
+    find(".notes").replaceChildren(...told.notes.map((note) => make("li", {}, note)));
     page.classes = told.classes.map((each) => each.name);
-    const rows = told.classes.map((each, place) => page.make("tr", {},
-      page.make("th", { scope: "row" }, page.make("a", { href: page.link({ ...page.nothingChosen, true: place }), title: "See the images of " + each.name }, each.name)),
-      ...[whole.format(each.images), each.precision, each.recall, each.f1].map((text) => page.make("td", {}, text))));
-    page.find(".class-rows").replaceChildren(...rows);
-    const pairs = told.mistakes.map((each) => page.make("li", {}, page.make("a", { href: page.link({ ...page.nothingChosen, true: each.true, predicted: each.predicted }), className: "text-button" }, each.words + " · " + whole.format(each.count))));
-    page.find(".mistakes").replaceChildren(...(pairs.length ? pairs : [page.make("li", { className: "note" }, "None at all.")]));
-    page.find(".matrix-note").textContent = told.matrix_note;
+    const rows = told.classes.map((each, place) => make("tr", {},
+      make("th", { scope: "row" }, make("a", { href: page.link({ ...page.nothingChosen, true: place }), title: "See the images of " + each.name }, each.name)),
+      ...[whole.format(each.images), each.precision, each.recall, each.f1].map((text) => make("td", {}, text))));
+    find(".class-rows").replaceChildren(...rows);
+    const pairs = told.mistakes.map((each) => make("li", {}, make("a", { href: page.link({ ...page.nothingChosen, true: each.true, predicted: each.predicted }), className: "text-button" }, each.words + " · " + whole.format(each.count))));
+    find(".mistakes").replaceChildren(...(pairs.length ? pairs : [make("li", { className: "note" }, "None at all.")]));
+    find(".matrix-note").textContent = told.matrix_note;
     page.draw(told.figures);
   }
 
   window.addEventListener("hashchange", show);
-  window.addEventListener("click", (event) => { if (event.target.closest && event.target.closest(".skip-link")) page.find(".numbers-card").focus(); });
+  window.addEventListener("click", (event) => { if (event.target.closest && event.target.closest(".skip-link")) find(".numbers-card").focus(); });
   window.addEventListener("DOMContentLoaded", async function begin() {
-    if (!page.find(".evaluate-page") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
+    if (!find(".evaluate-page") || !window.dash_clientside.set_props) return void setTimeout(begin, 20);
     try {
       page.choices = await (await fetch("choices")).json();
     } catch (error) {
-      fault("The server does not answer; this page tries again.");
+      scope.page.fault("The server does not answer; this page tries again.");
       return void setTimeout(begin, AFTER_FAULT);
     }
-    fault("");
+    scope.page.fault("");
     page.makeForm();
     show();
   });

@@ -1,7 +1,8 @@
 /* The figures, and what a click in them means: a cell of the matrix, or a bin of confidence. */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {});
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
+  const { find } = scope.page;
   const WAYS = { counts: "images", rows: "% of row", columns: "% of column" };
 
   const clicked = {
@@ -22,7 +23,7 @@
   /* Dash tells of a click only if it is another one than before; Plotly tells of every one. */
   function listen(id) {
     if (!clicked[id]) return;
-    const plot = page.find("#" + id + " .js-plotly-plot");
+    const plot = find("#" + id + " .js-plotly-plot");
     if (!plot || !plot.on) return void setTimeout(() => listen(id), 50);
     if (plot.dataset.listens) return;
     plot.dataset.listens = "yes";
@@ -35,9 +36,9 @@
   }
 
   page.showNormalise = function (now) {
-    const place = page.find(".normalise");
+    const place = find(".normalise");
     if (!place.childElementCount) {
-      place.append(...Object.entries(WAYS).map(([way, words]) => page.make("button", { type: "button", className: "text-button", "data-way": way, onclick: () => page.go({ normalise: way === "counts" ? null : way }) }, words)));
+      place.append(...Object.entries(WAYS).map(([way, words]) => make("button", { type: "button", className: "text-button", "data-way": way, onclick: () => page.go({ normalise: way === "counts" ? null : way }) }, words)));
     }
     for (const each of place.children) each.setAttribute("aria-pressed", each.dataset.way === now);
   };

@@ -1,31 +1,32 @@
 /* What is to be evaluated: model, snapshot, backend, images. */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {});
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
+  const { find } = scope.page;
   const OWN = "own", LAST = "";
   const fields = {};
   let button = null, going = false;
 
   function select(name, label, options, changed) {
-    fields[name] = page.make("select", { id: "field-" + name, onchange: changed || (() => {}) }, ...options.map(({ value, label: words, missing }) => page.make("option", { value, disabled: !!missing, title: missing || "" }, words + (missing ? " (not installed)" : ""))));
-    return page.make("label", { className: "field field-" + name }, page.make("span", {}, label), fields[name]);
+    fields[name] = make("select", { id: "field-" + name, onchange: changed || (() => {}) }, ...options.map(({ value, label: words, missing }) => make("option", { value, disabled: !!missing, title: missing || "" }, words + (missing ? " (not installed)" : ""))));
+    return make("label", { className: "field field-" + name }, make("span", {}, label), fields[name]);
   }
 
   page.makeForm = function () {
     const { models, backends, sets } = page.choices;
-    button = page.make("button", { className: "primary-button", type: "submit" }, "Evaluate");
-    fields.path = page.make("input", { id: "field-path", placeholder: "/home/me/letters", autocomplete: "off" });
-    page.find(".subject-form").replaceChildren(
+    button = make("button", { className: "primary-button", type: "submit" }, "Evaluate");
+    fields.path = make("input", { id: "field-path", placeholder: "/home/me/letters", autocomplete: "off" });
+    find(".subject-form").replaceChildren(
       select("model", "Model", models, showSnapshots),
       select("snapshot", "Snapshot", []),
       select("backend", "Backend", backends),
       select("data", "Images", [...sets, { value: OWN, label: "Images of your own…" }], showPath),
-      page.make("label", { className: "field field-path" }, page.make("span", {}, "Path on the computer that serves this page"), fields.path,
-        page.make("span", { className: "note" }, "A folder with a folder of pictures for each class, a .npz file of arrays, or a .json file of pixels and labels.")),
+      make("label", { className: "field field-path" }, make("span", {}, "Path on the computer that serves this page"), fields.path,
+        make("span", { className: "note" }, "A folder with a folder of pictures for each class, a .npz file of arrays, or a .json file of pixels and labels.")),
       button);
-    const missing = backends.filter((each) => each.missing).map((each) => page.make("p", { className: "note" }, each.missing));
-    page.find(".subject-form").append(...missing);
-    page.find(".subject-form").addEventListener("submit", (event) => {
+    const missing = backends.filter((each) => each.missing).map((each) => make("p", { className: "note" }, each.missing));
+    find(".subject-form").append(...missing);
+    find(".subject-form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (going) return void page.stop();
       const model = fields.snapshot.value ? fields.model.value + "@" + fields.snapshot.value : fields.model.value;
@@ -40,12 +41,12 @@
 
   function showSnapshots() {
     const found = page.choices.snapshots[fields.model.value] || [];
-    fields.snapshot.replaceChildren(page.make("option", { value: LAST }, "the last one"), ...found.map(({ value, label }) => page.make("option", { value }, label)));
+    fields.snapshot.replaceChildren(make("option", { value: LAST }, "the last one"), ...found.map(({ value, label }) => make("option", { value }, label)));
     fields.snapshot.closest(".field").hidden = !found.length;
   }
   function showPath() { fields.path.closest(".field").hidden = fields.data.value !== OWN; }
   function choose(name, value) {
-    if (![...fields[name].options].some((option) => option.value === value)) fields[name].append(page.make("option", { value }, value));
+    if (![...fields[name].options].some((option) => option.value === value)) fields[name].append(make("option", { value }, value));
     fields[name].value = value;
   }
 

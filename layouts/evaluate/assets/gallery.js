@@ -1,7 +1,8 @@
 /* The images behind a number: a page of small ones, all from one picture, each a link to itself. */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {});
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
+  const { find, post } = scope.page;
   const whole = new Intl.NumberFormat("en"), SHOWS = { all: "right and wrong", right: "right answers", wrong: "mistakes" };
   const ORDERS = { sure: "surest first", unsure: "least sure first", images: "as they come" };
   let wanted = null;
@@ -13,13 +14,13 @@
     return { id: page.id, true: truth, predicted, low, high, order, page: number, show: place.show || (filtered(place) ? "all" : "wrong") };
   };
   page.toGallery = function () {
-    const card = page.find(".gallery-card"), { top } = card.getBoundingClientRect();
+    const card = find(".gallery-card"), { top } = card.getBoundingClientRect();
     if (top < 0 || top > window.innerHeight * 0.6) card.scrollIntoView({ behavior: "smooth", block: "start" });
   };
 
   page.showGallery = async function (place) {
     if (!page.id) return;
-    const list = page.find(".gallery-list"), detail = page.find(".image-detail"), open = place.image !== undefined;
+    const list = find(".gallery-list"), detail = find(".image-detail"), open = place.image !== undefined;
     list.hidden = open;
     detail.hidden = !open;
     if (open) page.showImage(place);
@@ -28,21 +29,21 @@
     if (key === wanted) return;
     wanted = key;
     try {
-      const told = await page.post("gallery", sent);
+      const told = await post("gallery", sent);
       if (key === wanted) draw(list, place, sent, told);
     } catch (error) {
       wanted = null;
       if (error.message === "404") page.forget();
-      else page.find("#page-fault").hidden = false, page.find("#page-fault").textContent = "The images cannot be fetched; choose again.";
+      else scope.page.fault("The images cannot be fetched; choose again.");
     }
   };
 
   /* What is shown is another evaluation's. */
   page.clearGallery = function () {
     wanted = null;
-    page.find(".gallery-list").replaceChildren(page.make("p", { className: "empty-state" }, "Images can be looked at as soon as all of them have been evaluated."));
-    page.find(".gallery-list").hidden = false;
-    page.find(".image-detail").hidden = true;
+    find(".gallery-list").replaceChildren(make("p", { className: "empty-state" }, "Images can be looked at as soon as all of them have been evaluated."));
+    find(".gallery-list").hidden = false;
+    find(".image-detail").hidden = true;
     page.hideImage();
   };
 
@@ -58,40 +59,40 @@
   }
 
   function draw(list, place, sent, told) {
-    const choose = (name, label, options, value) => page.make("label", { className: "field" }, page.make("span", {}, label),
-      page.make("select", { id: "filter-" + name, onchange: (event) => page.go({ ...page.nothingOpened, show: sent.show, [name]: event.target.value === "" ? null : event.target.value }) },
-        ...options.map(([key, words]) => page.make("option", { value: key, selected: String(key) === String(value ?? "") }, words))));
+    const choose = (name, label, options, value) => make("label", { className: "field" }, make("span", {}, label),
+      make("select", { id: "filter-" + name, onchange: (event) => page.go({ ...page.nothingOpened, show: sent.show, [name]: event.target.value === "" ? null : event.target.value }) },
+        ...options.map(([key, words]) => make("option", { value: key, selected: String(key) === String(value ?? "") }, words))));
     const classes = [["", "any"], ...page.classes.map((name, at) => [at, name])];
     const bounded = sent.low !== undefined || sent.high !== undefined;
-    const filters = page.make("div", { className: "filters" },
+    const filters = make("div", { className: "filters" },
       choose("true", "Really", classes, sent.true), choose("predicted", "Called", classes, sent.predicted),
       choose("show", "Show", Object.entries(SHOWS), sent.show), choose("order", "Order", Object.entries(ORDERS), sent.order),
-      bounded ? page.make("a", { className: "text-button", href: page.link({ ...page.nothingOpened, low: null, high: null, show: sent.show }), title: "Show every confidence" }, "confidence " + Math.round(100 * (sent.low || 0)) + "–" + Math.round(100 * (sent.high ?? 1)) + "% ×") : null);
-    const head = page.make("div", { className: "section-header" }, page.make("h2", {}, title(sent)), page.make("span", { className: "note gallery-count" }, whole.format(told.count) + (told.count === 1 ? " image" : " images")));
+      bounded ? make("a", { className: "text-button", href: page.link({ ...page.nothingOpened, low: null, high: null, show: sent.show }), title: "Show every confidence" }, "confidence " + Math.round(100 * (sent.low || 0)) + "–" + Math.round(100 * (sent.high ?? 1)) + "% ×") : null);
+    const head = make("div", { className: "section-header" }, make("h2", {}, title(sent)), make("span", { className: "note gallery-count" }, whole.format(told.count) + (told.count === 1 ? " image" : " images")));
     const chosenByNobody = page.link({}) === page.link(page.nothingChosen);
-    const all = chosenByNobody ? null : page.make("a", { className: "note back", href: page.link(page.nothingChosen) }, "← Most confident mistakes");
+    const all = chosenByNobody ? null : make("a", { className: "note back", href: page.link(page.nothingChosen) }, "← Most confident mistakes");
     list.replaceChildren(...[all, head, filters, told.count ? thumbs(told) : nothing(sent), pages(told)].filter(Boolean));
   }
   function nothing(sent) {
-    return page.make("p", { className: "empty-state" }, sent.show === "wrong" && !filtered(sent) ? "Not a single mistake." : "There is no such image.");
+    return make("p", { className: "empty-state" }, sent.show === "wrong" && !filtered(sent) ? "Not a single mistake." : "There is no such image.");
   }
   function thumbs(told) {
     const source = "of/" + page.id + "/sprite.png?images=" + told.items.map((item) => item.image).join(",");
     const across = (at, of) => (of > 1 ? (100 * at) / (of - 1) : 0) + "%";
-    return page.make("div", { className: "thumbs" }, ...told.items.map((item, at) => {
-      const picture = page.make("span", { className: "thumb-picture" });
+    return make("div", { className: "thumbs" }, ...told.items.map((item, at) => {
+      const picture = make("span", { className: "thumb-picture" });
       picture.style.backgroundImage = 'url("' + source + '")';
       picture.style.backgroundSize = 100 * told.columns + "% " + 100 * told.rows + "%";
       picture.style.backgroundPosition = across(at % told.columns, told.columns) + " " + across(Math.floor(at / told.columns), told.rows);
       const words = item.right ? "really " + item.true + ", called so" : "really " + item.true + ", called " + item.predicted;
-      return page.make("a", { className: "thumb " + (item.right ? "is-right" : "is-wrong"), href: page.link({ image: item.image, layer: null }), "aria-label": words + ", " + page.percent(item.confidence) + " sure", title: words },
-        picture, page.make("span", { className: "thumb-words" }, item.right ? item.true : item.true + " → " + item.predicted), page.make("span", { className: "thumb-confidence" }, page.percent(item.confidence)));
+      return make("a", { className: "thumb " + (item.right ? "is-right" : "is-wrong"), href: page.link({ image: item.image, layer: null }), "aria-label": words + ", " + page.percent(item.confidence) + " sure", title: words },
+        picture, make("span", { className: "thumb-words" }, item.right ? item.true : item.true + " → " + item.predicted), make("span", { className: "thumb-confidence" }, page.percent(item.confidence)));
     }));
   }
   function pages(told) {
     if (told.pages < 2) return null;
-    const step = (to, words) => page.make("a", { className: "text-button", href: page.link({ page: to === 1 ? null : to }) }, words);
-    return page.make("nav", { className: "pages", "aria-label": "Pages of images" },
-      told.page > 1 ? step(told.page - 1, "← Before") : null, page.make("span", { className: "note" }, "page " + whole.format(told.page) + " of " + whole.format(told.pages)), told.page < told.pages ? step(told.page + 1, "More →") : null);
+    const step = (to, words) => make("a", { className: "text-button", href: page.link({ page: to === 1 ? null : to }) }, words);
+    return make("nav", { className: "pages", "aria-label": "Pages of images" },
+      told.page > 1 ? step(told.page - 1, "← Before") : null, make("span", { className: "note" }, "page " + whole.format(told.page) + " of " + whole.format(told.pages)), told.page < told.pages ? step(told.page + 1, "More →") : null);
   }
 })();

@@ -1,7 +1,8 @@
 /* One image: what it is, what was answered, the way to its inside, and what the network takes for similar. */
 (function () {
   "use strict";
-  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = page.make;
+  const scope = (window.layerscope = window.layerscope || {}), page = (scope.evaluate = scope.evaluate || {}), make = scope.element;
+  const { find, post } = scope.page;
   const whole = new Intl.NumberFormat("en"), SOON = 250;
   let shown = null, searched = null, timer = null, layers = null;
 
@@ -14,7 +15,7 @@
       searched = null;
       let told;
       try {
-        told = await page.post("image", { id: page.id, image: place.image });
+        told = await post("image", { id: page.id, image: place.image });
       } catch (error) {
         if (error.message === "404") page.forget();
         else told = { fault: "This image cannot be fetched; open it again." };
@@ -27,7 +28,7 @@
 
   function draw(told) {
     const back = make("a", { className: "note back", href: page.link({ image: null, layer: null }) }, "← Back to the images");
-    const place = page.find(".image-detail");
+    const place = find(".image-detail");
     if (told.fault) return void place.replaceChildren(back, make("p", { className: "empty-state" }, told.fault));
     const verdict = told.right ? "It is " + told.true + ", and the model says so." : "It is " + told.true + ", and the model says " + told.predicted + ".";
     const bars = told.probabilities.map((each) => {
@@ -37,7 +38,7 @@
         make("span", { className: "bar-name" }, each.class), make("span", { className: "bar-track" }, bar), make("span", { className: "bar-value" }, page.percent(each.share)));
     });
     layers = make("select", { id: "field-layer" }, ...told.layers.map((name) => make("option", { value: name, selected: name === (page.place().layer || told.layer) }, name)));
-    const find = make("button", { type: "button", className: "text-button find-nearest", onclick: () => (page.place().layer === layers.value ? search(page.place(), true) : page.go({ layer: layers.value })) }, "Find them");
+    const again = make("button", { type: "button", className: "text-button find-nearest", onclick: () => (page.place().layer === layers.value ? search(page.place(), true) : page.go({ layer: layers.value })) }, "Find them");
     place.replaceChildren(back,
       make("div", { className: "detail-top " + (told.right ? "is-right" : "is-wrong") },
         make("img", { className: "detail-picture", src: "of/" + page.id + "/" + told.image + ".png", alt: "Image " + told.image + " of " + told.title }),
@@ -46,7 +47,7 @@
       make("section", { className: "nearest", "aria-label": "Nearest training images" },
         make("h3", {}, "Which training images does the network take for similar?"),
         make("p", { className: "note" }, "All training images are passed through the network, and those to which a layer answers most alike are shown. Early layers go by strokes and places, late ones by what it takes the image for."),
-        make("div", { className: "nearest-form" }, make("label", { className: "field" }, make("span", {}, "Layer"), layers), find),
+        make("div", { className: "nearest-form" }, make("label", { className: "field" }, make("span", {}, "Layer"), layers), again),
         make("div", { className: "evaluation-bar nearest-bar", role: "progressbar", "aria-label": "Progress", hidden: true }, make("div")),
         make("p", { className: "note nearest-words", role: "status" }), make("div", { className: "thumbs nearest-images" })));
   }
@@ -60,16 +61,16 @@
     ask(key, place, true);
   }
   function tellNone() {
-    if (!page.find(".nearest-words")) return;
-    page.find(".nearest-words").textContent = "";
-    page.find(".nearest-bar").hidden = true;
-    page.find(".nearest-images").replaceChildren();
+    if (!find(".nearest-words")) return;
+    find(".nearest-words").textContent = "";
+    find(".nearest-bar").hidden = true;
+    find(".nearest-images").replaceChildren();
   }
   async function ask(key, place, start, stop) {
     clearTimeout(timer);
     let told;
     try {
-      told = await page.post("nearest", { id: page.id, image: place.image, layer: place.layer, start, stop: !!stop });
+      told = await post("nearest", { id: page.id, image: place.image, layer: place.layer, start, stop: !!stop });
     } catch (error) {
       if (key === searched && error.message === "404") page.forget();
       if (key === searched && error.message !== "404") timer = setTimeout(() => ask(key, place, start), 2000);
@@ -80,7 +81,7 @@
     if (!["done", "failed", "stopped", "none"].includes(told.status)) timer = setTimeout(() => ask(key, place, false), SOON);
   }
   function tell(key, place, { status, message, done, total, items = [], title }) {
-    const bar = page.find(".nearest-bar"), words = page.find(".nearest-words"), going = status === "waiting" || status === "running";
+    const bar = find(".nearest-bar"), words = find(".nearest-words"), going = status === "waiting" || status === "running";
     bar.hidden = !going;
     bar.classList.toggle("is-unknown", !total);
     bar.firstChild.style.transform = "scaleX(" + (total ? done / total : 0) + ")";
@@ -88,7 +89,7 @@
     words.classList.toggle("is-fault", status === "failed");
     words.replaceChildren(going ? [message, counted].filter(Boolean).join(" ") + " " : status === "done" ? summary(items, title) : message,
       ...(going ? [make("button", { type: "button", className: "text-button", onclick: () => ask(key, place, false, true) }, "Stop")] : []));
-    page.find(".nearest-images").replaceChildren(...items.map((item) => make("figure", { className: "thumb" },
+    find(".nearest-images").replaceChildren(...items.map((item) => make("figure", { className: "thumb" },
       make("img", { className: "thumb-picture", src: item.picture, alt: "A training image of " + item.true }), make("figcaption", {}, make("span", { className: "thumb-words" }, item.true), make("span", { className: "thumb-confidence", title: "how far its activations are away" }, "distance " + Number(item.distance.toPrecision(3)))))));
   }
   function summary(items, title) {

@@ -2,17 +2,6 @@
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {});
-  scope.element = function (tag, properties, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties || {})) {
-      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-      else if (name in made && !name.includes("-") && name !== "list") made[name] = value;
-      else made.setAttribute(name, value);
-    }
-    made.append(...children);
-    return made;
-  };
-
   /* Shows a dialog; when it is closed it is gone, and the focus is where it was. */
   scope.showDialog = function (dialog) {
     const before = document.activeElement;

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), make = scope.element;
+  const { post } = scope.page;
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
   const POLL = 300, NO_ANSWER = "The server does not answer; try again.";
   const form = {}, place = () => document.getElementById("images-words");
@@ -12,7 +13,7 @@
   async function examine(progress) {
     const mine = ++serial;
     for (let token = null; ; ) {
-      const told = await scope.train.post("images", { ...form, token });
+      const told = await post("images", { ...form, token });
       if (mine !== serial) return null;
       if (told.fault || !told.look || told.look.found) return told;
       token = told.look.token;
@@ -31,7 +32,7 @@
 
   async function giveClasses(classes, button) {
     button.disabled = true;
-    const told = await scope.train.post("layers", { network: form.network, draft: form.draft, edit: { action: "classes", classes } }).catch(() => ({ fault: NO_ANSWER }));
+    const told = await post("layers", { network: form.network, draft: form.draft, edit: { action: "classes", classes } }).catch(() => ({ fault: NO_ANSWER }));
     button.disabled = false;
     if (told.draft) window.dash_clientside.set_props("field-architecture", { data: told.draft });
     else button.after(make("span", { className: "form-fault" }, told.fault));

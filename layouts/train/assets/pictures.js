@@ -1,9 +1,10 @@
-/* Curves and the pictures of a snapshot: the first filters, and what a layer answers to a test digit. */
+/* Curves and the pictures of a snapshot: the first filters, and what a layer answers to a test image. */
 (function () {
   "use strict";
   const scope = window.layerscope = window.layerscope || {}, make = scope.element;
+  const { find } = scope.page;
   const page = () => scope.train, known = new Map(), MOST_KNOWN = 200;
-  let snapshots = [], following = true, shown = null, wanted = null, slider = null, layers = null, digits = null, digit = "";
+  let snapshots = [], following = true, shown = null, wanted = null, slider = null, layers = null;
 
   function draw(id, figure) {
     // The place decides how high a figure is.
@@ -26,8 +27,8 @@
   }
   /* The latest wish wins; what comes late is not shown. */
   async function show(snapshot) {
-    const run = page().chosen.run, asked = { snapshot: snapshot.name, layer: page().chosen.layer || "", digit }, key = [run, ...Object.values(asked)].join(" ");
-    page().find(".snapshot-words").textContent = words(snapshot);
+    const run = page().chosen.run, { layer, sample, ink } = page().chosen, asked = { snapshot: snapshot.name, layer: layer || "", sample: sample || "", ink: ink || "" }, key = [run, ...Object.values(asked)].join(" ");
+    find(".snapshot-words").textContent = words(snapshot);
     slider.setAttribute("aria-valuetext", words(snapshot));
     if (key === wanted) return;
     wanted = key;
@@ -39,10 +40,10 @@
   }
   function display(told) {
     options(layers, told.layers, told.layer);
-    options(digits, told.digits.map((label, value) => ({ value, label })), told.digit);
-    page().find(".answer-words").textContent = told.words;
-    page().find("figure.filters").hidden = !told.filters;
-    page().find("figure.answers .graph-picture").hidden = !told.answers;
+    scope.testImage.show(told);
+    find(".answer-words").textContent = told.words;
+    find("figure.filters").hidden = !told.filters;
+    find("figure.answers .graph-picture").hidden = !told.answers;
     if (told.filters) draw("filters", told.filters);
     if (told.answers) draw("answers", told.answers);
   }
@@ -59,21 +60,22 @@
       following = Number(slider.value) === snapshots.length - 1;
       show(current());
     });
-    page().find(".snapshot-slider").append(slider);
-    layers = make("select", { "aria-label": "Layer", onchange: () => { page().chooseLayer(layers.value); show(current()); } });
-    digits = make("select", { "aria-label": "Test digit", onchange: () => { digit = digits.value; show(current()); } });
-    page().find(".answer-pickers").append(layers, " answers to a test digit ", digits);
+    find(".snapshot-slider").append(slider);
+    layers = make("select", { "aria-label": "Layer", onchange: () => page().see({ layer: layers.value }) });
+    find(".answer-pickers").append(layers, " answers to ");
+    scope.testImage.make(find(".answer-pickers"));
   }
 
   scope.train = Object.assign(scope.train || {}, {
     showCurves(figure) { draw("curves", figure); },
+    showPictures() { if (snapshots.length) show(current()); },
     forgetPictures() { snapshots = []; following = true; wanted = null; },
     /* The snapshot that the slider stands at, which is the last one unless somebody has moved it. */
     shownSnapshot: () => (snapshots.length ? { name: current().name, words: words(current()) } : { name: "", words: "" }),
     showSnapshots(found) {
       if (!slider) begin();
-      page().find(".snapshot-pictures").hidden = !found.length;
-      page().find(".snapshot-slider").hidden = found.length < 2;
+      find(".snapshot-pictures").hidden = !found.length;
+      find(".snapshot-slider").hidden = found.length < 2;
       snapshots = found;
       if (!found.length) return;
       slider.max = found.length - 1;

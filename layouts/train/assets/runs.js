@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const scope = window.layerscope = window.layerscope || {}, make = scope.element, words = scope.words;
+  const { find, post } = scope.page;
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#882255"];
   const page = () => scope.train, places = new Map();
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -11,7 +12,7 @@
     return make("div", { className: "run-progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress" }, make("div"));
   }
   function showProgress(bar, row) {
-    bar.hidden = !row.active && row.share >= 1;
+    bar.hidden = !row.active && (row.share >= 1 || !row.step);
     bar.setAttribute("aria-valuenow", Math.round(100 * row.share));
     bar.firstChild.style.transform = "scaleX(" + row.share + ")";
   }
@@ -34,6 +35,7 @@
     place.whole.dataset.state = row.state;
     place.whole.dataset.run = row.id;
     place.whole.classList.toggle("is-selected", selected);
+    place.whole.classList.toggle("is-plain", !row.sparkline.length);
     place.title.setAttribute("aria-current", selected);
     set(place.title, row.title);
     place.title.title = row.title + " · " + row.facts;
@@ -52,7 +54,7 @@
 
   scope.train = Object.assign(scope.train || {}, {
     showList() {
-      const { rows, chosen, find } = page(), list = find(".run-list"), order = page().order();
+      const { rows, chosen } = page(), list = find(".run-list"), order = page().order();
       find(".runs .empty-state").hidden = order.length > 0;
       set(find(".run-count"), order.length > 1 ? order.length + " runs" : "");
       for (const [id, place] of places) if (!rows.has(id)) { place.whole.remove(); places.delete(id); }
@@ -67,7 +69,7 @@
 
     /* How many runs are trained at once. */
     showAtOnce(runs) {
-      const place = page().find(".at-once");
+      const place = find(".at-once");
       if (!place.firstChild) {
         const select = make("select", { "aria-label": "Runs at once", onchange: (event) => setAtOnce(event.target) });
         select.append(...[1, 2, 3, 4, 6, 8].map(choice));
@@ -79,16 +81,18 @@
     },
 
     showRun() {
-      const { rows, chosen, find } = page(), row = rows.get(chosen.run);
+      const { rows, chosen } = page(), row = rows.get(chosen.run);
       find(".no-run").hidden = !!row;
       find(".run-details").hidden = !row;
-      if (row) showHeader(find(".run-header"), row);
+      if (!row) return;
+      find(".run-curves").hidden = !row.active && !row.step && !chosen.compare.length;
+      showHeader(find(".run-header"), row);
     },
   });
 
   const choice = (runs) => make("option", { value: runs }, runs);
   async function setAtOnce(select) {
-    const told = await page().post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
+    const told = await post("at-once", { runs: Number(select.value) }).catch(() => ({ fault: "The server does not answer; try again." }));
     select.blur();
     set(select.parentNode.lastChild, told.fault || "");
     page().refresh();
@@ -125,8 +129,8 @@
   let asked = 0;
   function again() {
     window.dash_clientside.set_props("again", { data: { run: now().id, asked: (asked += 1) } });
-    page().find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
-    page().find(".announcer").textContent = "The form has the settings of " + now().title;
+    find(".train-form").scrollIntoView({ behavior: "smooth", block: "start" });
+    scope.page.announce("The form has the settings of " + now().title);
   }
   function download() {
     const { name, words: when } = page().shownSnapshot();
@@ -172,8 +176,9 @@
   function showButtons(row) {
     const can = new Set(row.can), base = "runs/" + encodeURIComponent(row.id) + "/";
     const shown = { stop: can.has("stop"), resume: can.has("resume"), look: can.has("look"), watch: can.has("look"), further: can.has("further"), again: true, rename: true, note: true, model: can.has("download"), metrics: row.step > 0, delete: can.has("delete") };
-    const first = { ...row.look, model: row.look.model + "@epoch-000", sample: "5.0" };
-    const to = { look: "../#" + new URLSearchParams(row.look), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
+    const { sample, ink } = page().chosen, image = ink ? { ink } : { sample: sample || "5.0" };
+    const first = { ...row.look, ...image, model: row.look.model + "@epoch-000" };
+    const to = { look: "../#" + new URLSearchParams({ ...row.look, ...(sample || ink ? image : {}) }), watch: "../#" + new URLSearchParams(first), metrics: base + "metrics.csv" };
     if (header.stopping === row.id && !row.active) header.stopping = null;
     const stopping = header.stopping === row.id, stop = header.buttons.firstChild;
     set(stop, stopping ? "Stopping…" : "Stop");

@@ -3,19 +3,14 @@
   "use strict";
   const scope = (window.layerscope = window.layerscope || {});
   const clientside = ((window.dash_clientside = window.dash_clientside || {}).layerscope = window.dash_clientside.layerscope || {});
-  const ACTIVE = 1000, IDLE = 5000, AFTER_FAULT = 3000;
+  const ACTIVE = 1000, IDLE = 5000, AFTER_FAULT = 3000, SEEN = ["layer", "sample", "ink"];
   const rows = new Map();
-  const chosen = { run: null, compare: [], layer: null };
+  const chosen = { run: null, compare: [], layer: null, sample: null, ink: null };
   let order = [], curvesKey = null, learnt = "", timer = null, asking = null, again = false;
-  const find = (selector) => document.querySelector(selector);
-  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, chooseLayer, act, post, find }));
+  const { find, post, fault, announce } = scope.page;
+  const page = (scope.train = Object.assign(scope.train || {}, { rows, chosen, order: () => order, refresh, select, compare, see, act, post, find }));
 
   /* The server. */
-  async function post(path, sent) {
-    const reply = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-    if (!reply.ok) throw new Error(reply.status);
-    return reply.json();
-  }
   function refresh() {
     clearTimeout(timer);
     if (asking) { again = true; return asking; }
@@ -40,18 +35,12 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && find(".run-list")) refresh(); });
   window.addEventListener("focus", () => { if (find(".run-list")) refresh(); });
 
-  function fault(sentence) {
-    const place = find("#page-fault");
-    place.hidden = !sentence;
-    if (place.textContent !== sentence) place.textContent = sentence;
-  }
-
   /* What has come. */
   function take(told, sent) {
     for (const row of told.runs) {
       if (!("state" in row)) continue;
       const before = rows.get(row.id);
-      if (before && before.state !== row.state) find(".announcer").textContent = row.title + ": " + row.words;
+      if (before && before.state !== row.state) announce(row.title + ": " + row.words);
       rows.set(row.id, row);
     }
     order = told.runs.map((row) => row.id);
@@ -91,12 +80,15 @@
     const query = new URLSearchParams();
     if (chosen.run) query.set("run", chosen.run);
     if (chosen.compare.length) query.set("compare", chosen.compare.join(","));
-    if (chosen.layer) query.set("layer", chosen.layer);
+    for (const name of SEEN) if (chosen[name]) query.set(name, chosen[name]);
     history.replaceState(history.state, "", "#" + query);
   }
-  function chooseLayer(name) {
-    chosen.layer = name;
+  /* What is looked at in the pictures: a layer, and an image. */
+  function see(next) {
+    Object.assign(chosen, next);
     write();
+    page.showPictures();
+    page.showRun(); // its links lead to the same image
   }
   function select(id) {
     if (id === chosen.run) return;
@@ -114,7 +106,8 @@
   }
   function read() {
     const query = new URLSearchParams(location.hash.slice(1));
-    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean), layer: query.get("layer") });
+    Object.assign(chosen, { run: query.get("run"), compare: (query.get("compare") || "").split(",").filter(Boolean) });
+    for (const name of SEEN) chosen[name] = query.get(name);
     curvesKey = null;
   }
   window.addEventListener("hashchange", () => { page.forgetPictures(); read(); refresh(); });

@@ -9,7 +9,7 @@
       else if (name in made && !name.includes("-") && name !== "list") made[name] = value;
       else made.setAttribute(name, value);
     }
-    made.append(...children);
+    made.append(...children.filter((child) => child !== null));
     return made;
   });
   const find = (selector) => document.querySelector(selector);
