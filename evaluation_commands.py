@@ -111,7 +111,7 @@ def _reporting() -> Iterator[tuple[Any, "Progress"]]:
 
 
 def _print(model: "Model", measured: "Mapping[str, Evaluation]") -> None:
-    from .evaluation.report import QUANTITIES, percent
+    from .evaluation.report import QUANTITIES, class_words
 
     print(f"{model.name} in {model.backend}, {model.parameters:,} parameters")
     print_table(
@@ -130,10 +130,7 @@ def _print(model: "Model", measured: "Mapping[str, Evaluation]") -> None:
         print(title)
         print_table(
             ("class", ">images", ">precision", ">recall", ">f1"),
-            [
-                (each.name, f"{each.count:,}", percent(each.precision), percent(each.recall), percent(each.f1))
-                for each in found.metrics.per_class
-            ],
+            [(each.name, f"{each.count:,}", *class_words(each).values()) for each in found.metrics.per_class],
         )
 
 

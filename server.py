@@ -11,7 +11,6 @@ from dash import Dash
 from layerscope.layouts.callbacks import register
 from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.data.callbacks import add_data_page
-from layerscope.layouts.data.sources import Sources
 from layerscope.layouts.evaluate.callbacks import add_evaluate_page
 from layerscope.layouts.frame import PAGES
 from layerscope.layouts.page import page
@@ -54,9 +53,8 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     register(app, services)
     register_routes(app, services)
     add_train_page(app, services)
-    sources = Sources(services)
-    data_page = add_data_page(app, services, sources)
-    robustness_page = add_robustness_page(app, services, sources, data_page)
+    data_page = add_data_page(app, services, services.sources)
+    robustness_page = add_robustness_page(app, services, services.sources, data_page)
     add_compare_page(app, services, data_page, robustness_page)
     add_evaluate_page(app, services)
     return app

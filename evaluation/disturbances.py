@@ -191,6 +191,20 @@ def chosen(names: Sequence[str]) -> tuple[Disturbance, ...]:
     return tuple(each for each in DISTURBANCES if each.name in names)
 
 
+def disturbance_at(name: str, strength: str) -> tuple[Disturbance, float]:
+    """A disturbance and one of its strengths, as an address writes them.
+
+    Raises:
+        ValueError: there is none of that name, or it has no such strength.
+    """
+    [disturbance] = chosen([name])
+    for known in disturbance.strengths:
+        if f"{known:g}" == strength:
+            return disturbance, known
+    there = ", ".join(f"{known:g}" for known in disturbance.strengths)
+    raise ValueError(f"Strengths of {disturbance.title} are {there}. Received: {strength}")
+
+
 def rounded(images: Array) -> Array:
     """Images as a picture file can hold them, in 256 greys: what was measured can then be opened without loss."""
     return np.asarray(np.rint(images * np.float32(255)) / np.float32(255), np.float32)

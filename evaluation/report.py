@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .calibration import Floats
-from .metrics import Metrics
+from .metrics import ClassMetrics, Metrics
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,15 @@ QUANTITIES = (
 def percent(share: float) -> str:
     """`98.70%`."""
     return f"{share:.2%}"
+
+
+def class_words(found: ClassMetrics) -> dict[str, str]:
+    """Precision, recall and F1 of a class as people read them: a dash where there was nothing to measure."""
+    return {
+        "precision": percent(found.precision) if found.called else "–",
+        "recall": percent(found.recall) if found.count else "–",
+        "f1": percent(found.f1) if found.count or found.called else "–",
+    }
 
 
 def as_json(metrics: Metrics) -> dict[str, Any]:

@@ -106,8 +106,7 @@ def _not_begun(name: str, message: str) -> Data:
 
 def _opened(services: Services, request: Request) -> tuple[Model, Prepared]:
     model = services.open(request.model, request.backend)
-    dataset = services.samples[0] if request.source.sample else None
-    return model, prepared(request.source, dataset, model.input_shape, request.steps)
+    return model, prepared(request.source, services.stored(request.source), model.input_shape, request.steps)
 
 
 def _answered(services: Services, request: Request, model: Model, ready: Prepared) -> Data:
@@ -162,12 +161,19 @@ def _subject(services: Services, request: Request, model: Model, ready: Prepared
         forward=None if ready.empty else Pass(model, ready.image, edits),
         layer=layer,
         unit=selected.unit if here and _has(layer, selected.unit) else None,
-        label=request.source.label if request.source.label in range(len(model.classes)) else None,
+        label=_label(services, request.source, model),
         position=selected.position if here and _holds(layer, selected.position) else None,
         target=selected.target if selected.target in range(len(model.classes)) else None,
         dataset=services.samples[0] if Need.DATASET in needs else None,
         edits=edits,
     )
+
+
+def _label(services: Services, source: Source, model: Model) -> int | None:
+    """The true class of the image; ink keeps the position that it has been given."""
+    stored = services.stored(source)
+    label = stored.label_in(model.classes) if stored else source.label
+    return label if label in range(len(model.classes)) else None
 
 
 def _known(services: Services, panel: Panel) -> bool:

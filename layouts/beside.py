@@ -65,13 +65,12 @@ def _image(services: Services, subject: Subject, source: Source, steps: Steps) -
 
     Raises:
         InkError: ink that cannot be read.
-        DatasetError: a sample that does not exist.
+        DatasetError: a stored image that does not exist.
     """
     model = subject.model
 
     def made() -> Pass:
-        dataset = services.samples[0] if source.sample else None
-        return Pass(model, prepared(source, dataset, model.input_shape, steps).image, subject.edits)
+        return Pass(model, prepared(source, services.stored(source), model.input_shape, steps).image, subject.edits)
 
     return services.kept_pass((model.backend, model.version, model.input_shape, subject.edits, source, steps), made)
 
@@ -94,8 +93,7 @@ def _forward(services: Services, subject: Subject, model: Model, source: Source,
         return None
     image, edits = subject.image, subject.edits if model.version == subject.model.version else ()
     if model.input_shape != subject.model.input_shape:
-        dataset = services.samples[0] if source.sample else None
-        image = prepared(source, dataset, model.input_shape, steps).image
+        image = prepared(source, services.stored(source), model.input_shape, steps).image
     return Pass(model, image, edits)
 
 

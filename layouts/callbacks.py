@@ -15,11 +15,13 @@ from ..drawing.ink import InkError, decode_ink
 from ..visualizers.contract import Need, Visualizer
 from . import ids
 from .arrangements import every_layer
+from .data.choice import Named
+from .data.sources import Opening
 from .frame import clientside, register_scheme
 from .moments import network_of
 from .page import CANVAS_SIDE
 from .panel import explanation, panel_component, settings
-from .pictures import Source, data_url, sample_image
+from .pictures import Source, Stored, data_url
 from .services import Services
 from .state import STEPS, Address, Beside, Known, Panel, parse_address
 from .uploads import uploaded
@@ -120,9 +122,8 @@ def _beside_of(services: Services, wanted: Beside) -> tuple[Beside, str | None, 
 
 def _small(services: Services, source: Source) -> str:
     """A second image's picture for its picker."""
-    if source.sample:
-        return data_url(sample_image(services.samples[0], source.sample).mean(axis=2).astype("uint8"), THUMBNAIL)
-    return data_url(decode_ink(source.ink or ""), THUMBNAIL)
+    stored = services.stored(source)
+    return data_url(stored.picture if stored else decode_ink(source.ink or ""), THUMBNAIL)
 
 
 def picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], list[str]]:
@@ -131,6 +132,8 @@ def picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], lis
     try:
         if wanted.sample:
             return _sample_picture(services, *wanted.sample), notices
+        if wanted.image:  # its picture comes when its data set has been read, see assets/ink.js
+            return {"picture": None, **Source(label=wanted.label, image=wanted.image).data}, notices
         if wanted.ink:
             picture = data_url(decode_ink(wanted.ink), CANVAS_SIDE)
             return {"picture": picture, **Source(wanted.ink, label=wanted.label).data}, notices
@@ -141,13 +144,25 @@ def picture_of(services: Services, wanted: Address) -> tuple[dict[str, Any], lis
 
 def _sample_picture(services: Services, digit: int, index: int) -> dict[str, Any]:
     dataset, problem = services.samples
-    image = sample_image(dataset, (digit, index))
-    note = f"{dataset.title}: a {dataset.classes[digit]}, number {index} of {len(dataset.indices_of(digit)):,}."
+    stored = Stored.sample(dataset, (digit, index))
     return {
-        "picture": data_url(image.mean(axis=2).astype("uint8"), CANVAS_SIDE),
-        "note": f"{note} {problem}" if problem else note,
+        "picture": data_url(stored.picture, CANVAS_SIDE),
+        "note": f"{stored.note} {problem}" if problem else stored.note,
         **Source(sample=(digit, index), label=digit).data,
     }
+
+
+def picture_of_stored(services: Services, image: str) -> dict[str, Any]:
+    """The picture of an image of a data set and what is said of it, or in `reading` how far its data set has come.
+
+    Raises:
+        DatasetError: there is no such image, or its data set cannot be used.
+    """
+    opening = services.sources.open(Named.of(image).choice)
+    if isinstance(opening, Opening):
+        return {"reading": {"done": opening.done, "total": opening.total}}
+    stored = services.sources.image(Named.of(image))
+    return {"picture": data_url(stored.picture, CANVAS_SIDE), "note": stored.note}
 
 
 def _register_panels(app: Dash, services: Services) -> None:

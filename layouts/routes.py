@@ -12,6 +12,7 @@ from ..drawing.ink import InkError
 from ..drawing.uploads import too_large
 from ..training.config import RunError
 from .answer import Request, answer, run
+from .callbacks import picture_of_stored
 from .exchange import as_fault, as_frame, as_json, sent
 from .moments import time_line
 from .page import model_options, second_model_options
@@ -35,6 +36,14 @@ def register_routes(app: Dash, services: Services) -> None:
     def ran() -> Response:
         """Begins the views that are named, and how each stands."""
         return as_frame([run(services, _asked(), name) for name in sent().get("names", [])])
+
+    @server.post("/stored")
+    def stored() -> Response:
+        """The picture of an image of a data set, how far reading that has come, or why there is none."""
+        try:
+            return as_json(picture_of_stored(services, str(sent().get("image"))))
+        except DatasetError as error:
+            return as_fault(error)
 
     @server.get("/loading")
     def loading() -> Response:

@@ -26,9 +26,12 @@ from ..training.runs import SOURCE, RunStore
 from ..visualizers.contract import Pass, Visualizer
 from ..visualizers.registry import registered
 from ..visualizers.words import joined
+from .data.choice import Named
+from .data.sources import Sources
 from .jobs import Jobs
 from .limits import Costs, Watchdog
 from .moments import moment, network_of
+from .pictures import Source, Stored
 
 log = logging.getLogger(__name__)
 
@@ -233,6 +236,21 @@ class Services:
             return None
         with _as_backend_error():
             return self.store.weights_path(source)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The data sets that can be looked at."""
+        return Sources(self.data, lambda: self.samples[0])
+
+    def stored(self, source: Source) -> Stored | None:
+        """The stored image that a source names, read first where that has not been done; None for ink.
+
+        Raises:
+            DatasetError: there is no such image.
+        """
+        if source.sample:
+            return Stored.sample(self.samples[0], source.sample)
+        return self.sources.image(Named.of(source.image)) if source.image else None
 
     @property
     def samples(self) -> tuple[Dataset, str | None]:

@@ -63,7 +63,7 @@ def prediction_curves(services: Services, question: Question) -> dict[str, Any]:
 
     Raises:
         BackendError: there is no such run, or its network cannot be opened.
-        DatasetError: a sample that does not exist.
+        DatasetError: a stored image that does not exist.
         InkError: ink that cannot be read.
     """
     network = network_of(question.model)
@@ -71,8 +71,7 @@ def prediction_curves(services: Services, question: Question) -> dict[str, Any]:
     if not snapshots:
         raise BackendError(f"{network} has no snapshots.")
     model = services.open(network, question.backend)
-    dataset = services.samples[0] if question.source.sample else None
-    ready = prepared(question.source, dataset, model.input_shape, question.steps)
+    ready = prepared(question.source, services.stored(question.source), model.input_shape, question.steps)
     edits = tuple(Edit(*edit) for edit in question.edits if _applies(model, edit))
     found = None if ready.empty else [_at(services, network, each, model, ready.image, edits) for each in snapshots]
     return {"names": [each.name for each in snapshots], "classes": list(model.classes), "probabilities": found}

@@ -14,6 +14,8 @@ from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
 
+from ..datasets.base import DatasetError
+from .data.choice import Named
 from .pictures import Source
 
 STEPS = ("invert", "crop", "scale", "centre")
@@ -127,6 +129,7 @@ class Address:
     off: tuple[str, ...] = ()
     ink: str | None = None
     sample: tuple[int, int] | None = None
+    image: str | None = None
     label: int | None = None
     selected: Selected = Selected()
     edits: tuple[EditData, ...] = ()
@@ -148,6 +151,7 @@ def parse_address(fragment: str, known: Known) -> Address:
         off=tuple(name for name in given.get("off", "").split(",") if name in STEPS),
         ink=given.get("ink"),
         sample=_sample(given.get("sample"), "sample", notices),
+        image=_image(given.get("image"), notices),
         label=_number(given.get("label"), "label", notices),
         selected=Selected(
             layer,
@@ -258,9 +262,12 @@ def _known(word: str, value: str | None, options: Sequence[str], notices: list[s
 
 
 def _second(text: str | None, notices: list[str]) -> Source | None:
-    """A sample where there is a dot, which ink has none of."""
+    """A stored image where there is a dot, which ink has none of: a sample where it begins with a digit."""
     if text is None or "." not in text:
         return Source(ink=text) if text else None
+    if not text[0].isdigit():
+        image = _image(text, notices)
+        return Source(image=image) if image else None
     sample = _sample(text, "second image", notices)
     return Source(sample=sample) if sample else None
 
@@ -279,6 +286,14 @@ def _sample(text: str | None, word: str, notices: list[str]) -> tuple[int, int] 
         return found
     notices.append(f"The address names a {word} as digit.index, such as 5.12. Received: {text!r}.")
     return None
+
+
+def _image(text: str | None, notices: list[str]) -> str | None:
+    try:
+        return None if text is None else str(Named.of(text))
+    except DatasetError as error:
+        notices.append(str(error))
+        return None
 
 
 def _panels(text: str | None, known: Known, notices: list[str]) -> tuple[Panel, ...] | None:

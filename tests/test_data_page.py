@@ -18,7 +18,8 @@ from layerscope.drawing.fit_steps import fit_steps
 from layerscope.drawing.pipeline import Steps
 from layerscope.layouts.data import sheets
 from layerscope.layouts.data.callbacks import add_data_page
-from layerscope.layouts.data.sources import Choice, Opened, Sources
+from layerscope.layouts.data.choice import Choice
+from layerscope.layouts.data.sources import Opened
 from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.services import Services
 from PIL import Image
@@ -30,22 +31,27 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[FlaskClient]:
+def services() -> Iterator[Services]:
     """Of a server that finds neither MNIST nor pen strokes."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("mnist", "pendigits"):
             patch.setattr(f"layerscope.datasets.{module}.folders_in", only_given)
-        yield client_of(Services(model="cnn-compact", backend="pytorch"))
+        yield Services(model="cnn-compact", backend="pytorch")
+
+
+@pytest.fixture(scope="module")
+def client(services: Services) -> FlaskClient:
+    return client_of(services)
 
 
 def only_given(data: Path | None, name: str) -> tuple[Path, ...]:
     return () if data is None else (data, data / name)
 
 
-def client_of(services: Services, sources: Sources | None = None) -> FlaskClient:
+def client_of(services: Services) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    add_data_page(main, services, sources or Sources(services))
+    add_data_page(main, services, services.sources)
     return main.server.test_client()
 
 
@@ -76,7 +82,7 @@ def saved(path: Path, images: Any, labels: Any, **more: Any) -> str:
 def test_a_data_set_says_what_it_is_and_how_many_images_its_classes_have(
     digits: Dataset, opened: Callable[..., Any]
 ) -> None:
-    told = opened(data="digits")
+    told = opened(data="digits", part="test", path="/own")
     assert told["fault"] is None
     assert (told["count"], told["shape"], told["checksum"]) == (1797, [28, 28, 1], digits.checksum)
     assert told["classes"][3] == {"name": "3", "count": int((digits.labels == 3).sum())}
@@ -138,8 +144,8 @@ def looked(client: FlaskClient, path: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(address.fragment).items()}
 
 
-def test_an_image_of_the_samples_is_named_and_any_other_becomes_ink(
-    digits: Dataset, client: FlaskClient, opened: Callable[..., Any], tmp_path: Path
+def test_an_image_of_the_samples_is_named_as_one_and_any_other_by_its_data_set(
+    digits: Dataset, services: Services, client: FlaskClient, opened: Callable[..., Any], tmp_path: Path
 ) -> None:
     place = digits.indices_of(4)[9]
     assert looked(client, f"/data/look/{opened(data='digits')['id']}/{place}?model=dense&backend=keras") == {
@@ -148,9 +154,10 @@ def test_an_image_of_the_samples_is_named_and_any_other_becomes_ink(
     path = saved(tmp_path / "mine.npz", digits.images[:20], digits.labels[:20])
     address = looked(client, f"/data/look/{opened(data='own', path=path)['id']}/3")
     assert address["label"] == str(digits.labels[3])
-    off = dict.fromkeys(address["off"].split(","), False)
-    image = prepared(Source(address["ink"]), None, (28, 28, 1), Steps(**off)).image
-    np.testing.assert_allclose(image, digits.floats([3])[0], atol=1e-6)
+    assert address["image"] == f"own.3:{path}"
+    stored = services.stored(Source(image=address["image"]))
+    assert stored
+    assert np.array_equal(stored.image, digits.images[3])
 
 
 def test_own_images_are_read_again_where_they_changed(
@@ -186,16 +193,21 @@ def test_pictures_of_many_sizes_in_colour_are_fitted_and_reduced_to_tiles(
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", size, (250, 10, 10)).save(folder / f"{place}.png")
     told = opened(data="own", path=str(tmp_path / "shapes"), colour=True)
-    assert (told["shape"], told["tile"], told["grey"]) == ([100, 200, 3], {"height": 32, "width": 64}, False)
+    assert (told["shape"], told["tile"], told["fault"]) == ([100, 200, 3], {"height": 32, "width": 64}, None)
     assert any("fitted to 100×200" in note for note in told["notes"])
     assert picture(client, f"/data/sheets/{told['id']}/all/0.png").shape == (32, 64 * 20, 3)
+
+
+def test_images_of_one_class_can_be_looked_at(opened: Callable[..., Any], tmp_path: Path) -> None:
+    told = opened(data="own", path=saved(tmp_path / "one.npz", np.zeros((3, 8, 8), np.uint8), ["ش"] * 3))
+    assert (told["fault"], told["classes"]) == (None, [{"name": "ش", "count": 3}])
 
 
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
         ({"images": np.zeros((4, 8, 8))}, "arrays images and labels"),
-        ({"images": np.zeros((4, 8, 8)), "labels": [0, 0, 0, 0]}, "at least two classes. Received: 0"),
+        ({"images": np.zeros((0, 8, 8)), "labels": []}, "must hold images. Received: none"),
         ({"images": np.zeros((4, 8, 8)), "labels": [0, 1, 2, -1]}, "whole numbers from 0. Received: -1"),
         ({"images": np.zeros((4, 8, 8)), "labels": [0, 1, 2]}, "one label for each of 4 images"),
     ],
@@ -218,12 +230,11 @@ def test_what_is_not_there_is_said(client: FlaskClient, opened: Callable[..., An
 def test_a_written_digit_goes_to_the_page_as_it_was_drawn(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_pendigits(data_dir)
     services = Services(model="cnn-compact", backend="pytorch", data=data_dir)
-    sources = Sources(services)
     monkeypatch.setattr("layerscope.layouts.data.sources.load_pendigits", lambda file: load_pendigits(file)[:30])
-    client = client_of(services, sources)
+    client = client_of(services)
     while "opening" in (told := client.post("/data/open", json={"data": "pens"}).get_json()):
         pass
-    found = sources.opened(told["id"])
+    found = services.sources.opened(told["id"])
     assert found
     address = looked(client, f"/data/look/{told['id']}/7")
     assert "off" not in address
@@ -236,7 +247,7 @@ def test_a_written_digit_goes_to_the_page_as_it_was_drawn(data_dir: Path, monkey
 
 def test_the_samples_are_not_held_twice(data_dir: Path) -> None:
     services = Services(model="cnn-compact", data=data_dir)
-    found = Sources(services).open(Choice("mnist-test"))
+    found = services.sources.open(Choice("mnist-test"))
     assert isinstance(found, Opened)
     samples: Dataset = services.samples[0]
     assert found.dataset is samples

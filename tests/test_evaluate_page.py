@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,8 +15,9 @@ import pytest
 from dash import Dash
 from flask.testing import FlaskClient
 from layerscope.backends.base import Backend, BackendMissing, Model
-from layerscope.drawing.ink import decode_ink
-from layerscope.drawing.pipeline import Steps, prepare
+from layerscope.backends.opening import open_model
+from layerscope.drawing.fit import fit_images
+from layerscope.drawing.pipeline import Steps
 from layerscope.evaluation.metrics import Answers, measure
 from layerscope.evaluation.nearest import nearest
 from layerscope.evaluation.predictions import predict
@@ -23,6 +25,7 @@ from layerscope.evaluation.selection import Selection
 from layerscope.layouts.evaluate import figures, gallery, work
 from layerscope.layouts.evaluate.callbacks import add_evaluate_page
 from layerscope.layouts.evaluate.work import Desk, Stopped, Work
+from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.services import Services
 from layerscope.layouts.state import STEPS
 from layerscope.models.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input
@@ -71,10 +74,14 @@ def model(folder: Path, pytorch: Backend) -> Model:
 
 
 @pytest.fixture(scope="module")
-def client(folder: Path, pytorch: Backend) -> FlaskClient:
+def services(folder: Path) -> Services:
+    return Services(model=str(folder / "tiny.safetensors"), backend="pytorch", data=folder)
+
+
+@pytest.fixture(scope="module")
+def client(services: Services, pytorch: Backend) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    services = Services(model=str(folder / "tiny.safetensors"), backend="pytorch", data=folder)
     add_evaluate_page(main, services)
     return main.server.test_client()
 
@@ -112,6 +119,31 @@ def test_the_page_can_be_loaded_and_names_what_can_be_evaluated(client: FlaskCli
     assert told["models"][0] == {"value": str(folder / "tiny.safetensors"), "label": "tiny.safetensors"}
     assert {"value": "digits", "label": "Bundled digits"} in told["sets"]
     assert {"pytorch", "keras"} <= {each["value"] for each in told["backends"]}
+
+
+def test_a_chosen_model_is_opened_before_it_is_evaluated(pytorch: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, asked = Event(), Event(), []
+
+    def slowly(source: str, backend: str | None, report: Callable[[str], None]) -> Model:
+        asked.append(source)
+        report("Starting PyTorch…")
+        began.set()
+        assert go_on.wait(30)
+        return open_model(source, backend)
+
+    monkeypatch.setattr("layerscope.backends.opening.open_model", slowly)
+    main = Dash("layerscope")
+    main.layout = []
+    add_evaluate_page(main, Services(model="dense", backend="pytorch"))
+    client = main.server.test_client()
+    assert ask(client, "ready", model="dense") is None
+    assert began.wait(30)
+    started = {"model": "dense", "data": "digits"}
+    assert ask(client, "state", **started, start=True)["message"] == "Starting PyTorch…"
+    go_on.set()
+    assert followed(client, "state", **started)["status"] == "done"
+    assert asked == ["dense"]
+    assert "no backend 'theano'" in ask(client, "ready", backend="theano")["fault"]
 
 
 def test_the_numbers_are_those_of_the_core(found: Any, probabilities: np.ndarray) -> None:
@@ -171,6 +203,37 @@ def test_what_cannot_be_evaluated_is_one_sentence(client: FlaskClient, sent: dic
     assert "\n" not in told["message"]
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "must hold arrays images and labels (or x and y). Received: images"),
+        ({"labels": [0, 1, -1]}, "labels that are whole numbers from 0. Received: -1"),
+        ({"labels": [0, 1, 3]}, None),  # three names for three classes, taken in order
+        ({"labels": ["a", "b", "猫"], "classes": ["a", "b", "猫", "d"]}, "has other classes than the model"),
+    ],
+)
+def test_images_without_labels_or_with_labels_out_of_range(
+    client: FlaskClient, tmp_path: Path, arrays: dict[str, Any], message: str | None
+) -> None:
+    np.savez(tmp_path / "odd.npz", images=np.eye(21).reshape(3, 21, 7)[:, :7], **arrays)
+    told = followed(client, "state", data=str(tmp_path / "odd.npz"))
+    if message:
+        assert (told["status"], message in told["message"]) == ("failed", True)
+    else:
+        assert told["notes"][-1] == "Classes were taken in order: 3 classes, 0, 1, 3 stand for 3 classes, α, 猫, c."
+
+
+def test_one_class_alone_in_pictures_of_mixed_sizes_is_measured(client: FlaskClient, tmp_path: Path) -> None:
+    folder = tmp_path / "cats" / "猫"
+    folder.mkdir(parents=True)
+    for size in ((7, 7), (30, 12), (9, 200)):
+        Image.new("L", size, 40).save(folder / f"{size[0]}.png")
+    told = followed(client, "state", data=str(tmp_path / "cats"))
+    assert (told["status"], told["count"]) == ("done", 3)
+    assert any("fitted to 7×7" in note for note in told["notes"])
+    assert [each["recall"] == "–" for each in told["classes"]] == [True, False, True]
+
+
 def test_a_framework_that_is_missing_is_said_with_the_way_out(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +285,7 @@ def test_the_small_images_are_those_that_were_asked_for(client: FlaskClient, fou
 
 
 def test_an_image_leads_to_the_main_page_with_exactly_its_pixels(
-    client: FlaskClient, found: Any, pixels: np.ndarray, probabilities: np.ndarray
+    client: FlaskClient, services: Services, found: Any, pixels: np.ndarray, probabilities: np.ndarray
 ) -> None:
     told = ask(client, "image", id=found["id"], image=7)
     assert (told["true"], told["layer"]) == ("猫", "relu")
@@ -230,8 +293,9 @@ def test_an_image_leads_to_the_main_page_with_exactly_its_pixels(
     link = {name: values[0] for name, values in parse_qs(told["link"].removeprefix("../#")).items()}
     assert (link["label"], link["target"]) == ("1", str(probabilities[7].argmax()))
     assert set(link["off"].split(",")) == set(STEPS)
-    seen = prepare(decode_ink(link["ink"]), (7, 7, 1), Steps(invert=False, crop=False, scale=False, centre=False))
-    np.testing.assert_allclose(seen.image[..., 0] * 255, pixels[7], atol=0.51)
+    source = Source(image=link["image"])
+    seen = prepared(source, services.stored(source), (7, 7, 1), Steps()).image
+    assert np.array_equal(seen, fit_images(pixels[7:8, :, :, None], (7, 7, 1))[0])
     assert "gradient_map" in link["panels"]
     assert ask(client, "image", id=found["id"], image=COUNT)["fault"].endswith(f"Received: {COUNT}")
 
@@ -355,7 +419,8 @@ def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     assert {0, *range(990, 995)} <= set(shown.tolist())
     drawn = figures.confusion(metrics)
     assert len(drawn.data[0].x) == figures.MOST_CLASSES
-    assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "words": "c990 called c0", "count": 2}
+    assert drawn.layout.meta == {"classes": shown.tolist()}
+    assert figures.mistakes(metrics)[0] == {"true": 990, "predicted": 0, "count": 2}
 
 
 def test_a_thousand_classes_can_be_evaluated_and_found(tmp_path: Path, pytorch: Backend) -> None:

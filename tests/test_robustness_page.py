@@ -16,7 +16,8 @@ from layerscope.drawing.pipeline import Steps
 from layerscope.evaluation.disturbances import BY_NAME
 from layerscope.evaluation.robustness import Material
 from layerscope.layouts.data.callbacks import add_data_page
-from layerscope.layouts.data.sources import Choice, Opened, Sources
+from layerscope.layouts.data.choice import Choice
+from layerscope.layouts.data.sources import Opened, Sources
 from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.robustness.sweeps import Wanted
@@ -34,7 +35,7 @@ def services(pytorch: Backend) -> Services:
 
 @pytest.fixture(scope="module")
 def sources(services: Services) -> Sources:
-    return Sources(services)
+    return services.sources
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +112,11 @@ def test_the_worst_images_lead_to_the_page_as_the_model_got_them(
     address = urlsplit(client.get(path).headers["Location"])
     assert address.path == "../" * 5
     given = {name: values[0] for name, values in parse_qs(address.fragment).items()}
-    image = prepared(
-        Source(given["ink"]), None, (28, 28, 1), Steps(**dict.fromkeys(given["off"].split(","), False))
-    ).image
+    source = Source(image=given["image"])
+    image = prepared(source, services.stored(source), (28, 28, 1), Steps()).image
     number = worst["number"]
     disturbed = Material.of(digits.dataset, COUNT).disturbed(BY_NAME["rotation"], 60, range(number, number + 1))
-    np.testing.assert_allclose(image, disturbed[0], atol=1e-6)
+    assert np.array_equal(image, disturbed[0])
     probabilities = services.open("dense", "pytorch").probabilities(image[None])[0]
     assert str(probabilities.argmax()) == worst["predicted"] != worst["label"] == given["label"]
     assert probabilities.max() == pytest.approx(worst["confidence"], abs=1e-4)

@@ -63,6 +63,8 @@ def test_what_stands_beside_in_an_address() -> None:
     address = parsed(backend="keras", second="7.12", second_model="dense", second_backend="pytorch", run="2026-11-25-a")
     assert address.beside == Beside(Source(sample=(7, 12)), "dense", "pytorch", "2026-11-25-a")
     assert not address.notices
+    assert parsed(second="digits.12").beside == Beside(Source(image="digits.12"))
+    assert parsed(image="mnist-train.12").image == "mnist-train.12"
     assert parsed(second="eJx_-w").beside == Beside(Source(ink="eJx_-w"))
     assert parsed(backend="keras", second_model="cnn").beside == Beside(model="cnn", backend="keras")
     assert parsed(second_backend="keras", second="").beside == NOTHING_BESIDE
@@ -115,6 +117,7 @@ def test_steps_that_do_not_exist_are_no_steps() -> None:
         ({"layer": "conv9"}, "an unknown layer, 'conv9'; cnn has input, conv1, softmax."),
         ({"model": "dense", "layer": "conv1"}, "an unknown layer, 'conv1'; dense has input, dense1."),
         ({"panels": '[{"visualizer": "magic"}]'}, "an unknown panel, 'magic'; there are filters, feature_maps."),
+        ({"image": "five"}, "data.index, such as mnist-test.123. Received: 'five'"),
         ({"sample": "five"}, "digit.index, such as 5.12. Received: 'five'"),
         ({"sample": "5"}, "digit.index"),
         ({"sample": "5."}, "digit.index"),

@@ -7,9 +7,9 @@
   "use strict";
   const SIDE = 320;
   const FRAME = SIDE + 2; // dash-canvas makes its canvas two pixels narrower than it is told, but not less high
-  const OVERDUE = 3000;
+  const OVERDUE = 3000, READING = 300;
   const scope = (window.layerscope = window.layerscope || {}), SIZE = scope.greys.SIZE;
-  const blank = { picture: null, ink: null, sample: null, label: null, note: "" };
+  const blank = { picture: null, ink: null, sample: null, image: null, label: null, note: "" };
   const ink = (scope.ink = { drawing: false, busy: false, serial: 0 });
 
   let restored = false, dirty = false, sentAt = 0, current = blank, shows = 0, past = [], future = [];
@@ -39,7 +39,8 @@
     ink.busy = true;
     ink.serial += 1;
     sentAt = performance.now();
-    ink.published = { serial: ink.serial, ink: source.ink, sample: source.sample, label: source.label };
+    const { sample = null, image = null } = source;
+    ink.published = { serial: ink.serial, ink: source.ink, sample, image, label: source.label };
     scope.wire.ask();
     scope.address.write();
   }
@@ -49,7 +50,7 @@
     dirty = false;
     ink.busy = true;
     sentAt = performance.now();
-    current = { ...current, ink: encoded(), sample: null };
+    current = { ...current, ink: encoded(), sample: null, image: null };
     publish(current);
   }
 
@@ -80,12 +81,20 @@
     return canvas.toDataURL("image/png");
   }
 
-  /* What a second image is kept as: the sample, or ink small enough for an address; and a picture of it. */
+  /* What an address says of the drawing. */
+  ink.address = async function () {
+    const { sample, image, ink: text, label } = ink.published, of = label == null ? {} : { label };
+    if (sample) return { sample: sample.join(".") };
+    if (image) return { image, ...of };
+    return text ? { ink: await scope.greys.compact(text), ...of } : {};
+  };
+
+  /* What a second image is kept as: its name, or ink small enough for an address; and a picture of it. */
   ink.kept = async function () {
-    const { sample, ink: text } = ink.published, canvas = document.createElement("canvas");
+    const { sample, image, ink: text } = ink.published, canvas = document.createElement("canvas");
     canvas.width = canvas.height = 56;
     composite(canvas.getContext("2d"), 56);
-    const source = sample ? { sample, ink: null, label: null } : { sample: null, ink: await scope.greys.compact(text), label: null };
+    const source = { sample, image, ink: sample || image ? null : await scope.greys.compact(text), label: null };
     return { source, picture: canvas.toDataURL("image/png") };
   };
 
@@ -109,6 +118,7 @@
   }
 
   function show(source) {
+    if (source.image && !source.picture) return void read(source);
     current = source;
     dirty = false;
     if (source.picture) {
@@ -120,9 +130,25 @@
     publish(source);
   }
 
+  /* The picture of an image of a data set comes as soon as the server has read that. */
+  const STORED = new URL("../stored", document.currentScript.src);
+  async function read(source) {
+    const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ image: source.image }) };
+    for (current = source; current === source; ) {
+      let told;
+      try { told = await (await fetch(STORED, options)).json(); } catch (error) { told = { fault: "The Layerscope server does not answer. Start it again, and reload this page." }; }
+      if (current !== source) return;
+      if (told.picture) return show({ ...source, picture: told.picture, note: told.note });
+      if (told.fault) { show(blank); return scope.live.fault(told.fault); }
+      const { done, total } = told.reading, note = document.getElementById("sample-note");
+      if (note) note.textContent = total ? "Reading " + done.toLocaleString("en") + " of " + total.toLocaleString("en") + " images…" : "Reading the images…";
+      await new Promise((go) => setTimeout(go, READING));
+    }
+  }
+
   function describe() {
     const note = document.getElementById("sample-note");
-    if (note) note.textContent = current.note ? current.note + (current.sample ? "" : current.label == null ? "" : " Drawn upon.") : "";
+    if (note) note.textContent = current.note ? current.note + (current.sample || current.image ? "" : current.label == null ? "" : " Drawn upon.") : "";
     const empty = !current.picture && !current.ink;
     paper().classList.toggle("is-empty", empty);
     for (const [id, stack] of [["undo", past], ["redo", future]]) {

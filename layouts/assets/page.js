@@ -94,16 +94,14 @@
     query.set("model", subject.model);
     query.set("backend", subject.backend);
     if (subject.off.length) query.set("off", subject.off.join(","));
-    if (ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink.ink) query.set("ink", await scope.greys.compact(ink.ink));
+    for (const [name, value] of Object.entries(await scope.ink.address())) query.set(name, value);
     if (ink !== scope.ink.published) return;
-    if (ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     if (selection && selection.layer) query.set("layer", selection.layer);
     if (selection && selection.unit != null) query.set("unit", selection.unit);
     if (selection && selection.position) query.set("position", selection.position.join("."));
     if (selection && selection.target != null) query.set("target", selection.target);
     if (edits && edits.length) query.set("edits", JSON.stringify(edits));
-    if (beside.image) query.set("second", beside.image.sample ? beside.image.sample.join(".") : beside.image.ink);
+    if (beside.image) query.set("second", beside.image.sample ? beside.image.sample.join(".") : beside.image.image || beside.image.ink);
     if (beside.model) query.set("second_model", beside.model);
     if (beside.model) query.set("second_backend", beside.backend);
     if (beside.run) query.set("run", beside.run);
@@ -116,7 +114,7 @@
     const link = event.target.closest && event.target.closest(".compare-link, .page-link[href^=train]"), here = new URLSearchParams(location.hash.slice(1));
     if (!link) return;
     const [path, preset] = link.getAttribute("href").split("#"), query = new URLSearchParams(preset);
-    for (const name of ["sample", "ink", "label", "off"]) if (here.has(name)) query.set(name, here.get(name));
+    for (const name of ["sample", "image", "ink", "label", "off"]) if (here.has(name)) query.set(name, here.get(name));
     link.href = path + "#" + query;
   });
   clientside.copyLink = function () {

@@ -55,7 +55,7 @@
     if (!line || !line.shown || document.hidden || !ink.published) return;
     if (ink.published !== published || ink.drawing || ink.busy || line.going) { published = ink.published; since = now; }
     if (now - since < PEN_RESTS) return;
-    const question = { model: network(subject.model), backend: subject.backend, off: subject.off, edits, ink: published.ink, sample: published.sample };
+    const question = { model: network(subject.model), backend: subject.backend, off: subject.off, edits, ink: published.ink, sample: published.sample, image: published.image };
     const key = JSON.stringify([question, line.moments.map((each) => each.name)]);
     if (key !== asked) ask(question, (asked = key));
   }, LOOK);

@@ -111,20 +111,20 @@ class Drawing:
     """One drawing, prepared once for each shape of input."""
 
     def __init__(self, services: Services, question: Question) -> None:
-        self._dataset = services.samples[0] if question.source.sample else None
+        self._stored = services.stored(question.source)
         self._question = question
         self._images: dict[tuple[int, int, int], Array] = {}
-        self.empty = not (question.source.ink or question.source.sample)
+        self.empty = not (question.source.ink or self._stored)
 
     def image(self, shape: tuple[int, int, int]) -> Array:
         """The input of a network, `(height, width, channels)` in [0, 1].
 
         Raises:
             InkError: ink that cannot be read.
-            DatasetError: a sample that does not exist.
+            DatasetError: a stored image that does not exist.
         """
         if shape not in self._images:
-            ready = prepared(self._question.source, self._dataset, shape, self._question.steps)
+            ready = prepared(self._question.source, self._stored, shape, self._question.steps)
             self.empty = ready.empty
             self._images[shape] = ready.image
         return self._images[shape]
@@ -135,7 +135,7 @@ def columns_of(services: Services, question: Question, drawing: Drawing) -> list
 
     Raises:
         InkError: ink that cannot be read.
-        DatasetError: a sample that does not exist.
+        DatasetError: a stored image that does not exist.
     """
     names = names_of(services, question.subjects)
     return [_column(services, asked, drawing, *name) for asked, name in zip(question.subjects, names, strict=True)]

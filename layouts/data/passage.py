@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...backends.base import BackendError
-from ...drawing.fit import fit_images
-from ...drawing.ink import SIZE, encode_ink
+from ...drawing.ink import encode_ink
 from ...drawing.strokes import render_strokes
 from ...models.bundled import BUNDLED
 from ...training.config import RunError
 from ...training.runs import SOURCE
 from ..services import Services
 from ..state import STEPS
+from .choice import Named
 from .sources import Opened
 
 
@@ -51,40 +50,29 @@ def network_of(services: Services, model: str = "", backend: str = "") -> Networ
     return Network(model, backend, opened.input_shape, opened.classes)
 
 
-def address_of(opened: Opened, index: int, network: Network) -> str:
+def address_of(opened: Opened, index: int, network: Network, disturbance: str = "", strength: str = "") -> str:
     """What stands after `#` in the address that shows image number `index` of a data set.
 
-    An image of the samples is named; a digit that was written with a pen is drawn from its strokes; any other one
-    becomes ink with all steps switched off, because data sets hold images that are prepared already.
+    An image of the samples is named as one; a digit that was written with a pen is drawn from its strokes; any other
+    is named by its data set, with all steps switched off for whoever draws upon it: it has been prepared already.
+
+    Args:
+        opened: the data set.
+        index: of the image, counted from 0.
+        network: which the page is to show.
+        disturbance: name of what is done to the image; empty for nothing.
+        strength: of that.
     """
     dataset = opened.dataset
     label = int(dataset.labels[index])
-    if opened.samples:
+    if opened.samples and not disturbance:
         number = int(np.searchsorted(dataset.indices_of(label), index))
         return _query(network, None, sample=f"{label}.{number}")
     known = network.label(dataset.classes[label])
-    if opened.pens:
+    if opened.pens and not disturbance:
         return _query(network, known, ink=encode_ink(render_strokes(opened.pens[index].strokes)))
-    return ink_address(dataset.floats([index])[0], known, network)
-
-
-def ink_address(image: NDArray[np.float32], label: int | None, network: Network) -> str:
-    """What stands after `#` in the address that shows an image `(height, width, channels)` as it is.
-
-    Where the image's longer side goes into 140 without rest, a network of its size gets exactly its pixels, in 256
-    greys; else it is resized to fill the paper.
-    """
-    return _query(network, label, ink=encode_ink(on_paper(image)), off=",".join(STEPS))
-
-
-def on_paper(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An image `(height, width, channels)` in [0, 1] as ink `(140, 140)`, in grey, black around it."""
-    grey = image.mean(axis=2, keepdims=True)
-    times, rest = divmod(SIZE, max(grey.shape[:2]))
-    if times and not rest:
-        grey = np.repeat(np.repeat(grey, times, axis=0), times, axis=1)
-    paper: NDArray[np.float32] = fit_images(grey[None], (SIZE, SIZE, 1))[0, :, :, 0]
-    return paper
+    image = str(Named(opened.choice, index, disturbance, strength))
+    return _query(network, known, image=image, off=",".join(STEPS))
 
 
 def _query(network: Network, label: int | None, **more: str) -> str:

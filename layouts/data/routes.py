@@ -2,11 +2,9 @@
 
 import base64
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 
 import numpy as np
-from cachetools import LRUCache
 from flask import Blueprint, Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
@@ -18,14 +16,13 @@ from ...drawing.pipeline import prepare
 from ...drawing.strokes import render_strokes
 from ..exchange import as_fault, as_json, sent
 from ..services import Services
+from .choice import OWN, Choice
 from .passage import Network, address_of, network_of
-from .sheets import COLUMNS, PAGE, counts, mean_images, page_of, sheet, tile_size, tiles_of
-from .sources import Choice, Opened, Opening, Sources
+from .sheets import BY_CONTENT, COLUMNS, PAGE, Pictures, counts, mean_images, page_of, sheet, tile_size, tiles_of
+from .sources import Opened, Opening, Sources
 
 EVERY = "all"
 """Stands for all classes in an address."""
-BY_CONTENT = {"Cache-Control": "private, max-age=86400, immutable"}
-"""Of what an address names by its content; another version may draw it differently, so it is not for long."""
 MEANS_COLUMNS = 32
 KEPT = 64
 """Sheets that the server remembers, most of them below 100 KB."""
@@ -34,20 +31,10 @@ KEPT = 64
 def register_data_routes(server: Flask, services: Services, sources: Sources, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     routes = Blueprint("data", __name__, url_prefix=prefix)
-    sheets: LRUCache[str, bytes] = LRUCache(KEPT)
-    lock = Lock()
+    pictures = Pictures(KEPT)
 
     def opened(id: str) -> Opened:
         return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
-
-    def picture(key: str, make: Any) -> Response:
-        with lock:
-            known = sheets.get(key)
-        if known is None:
-            known = make()
-            with lock:
-                sheets[key] = known
-        return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
     @routes.post("/open")
     def open_data() -> Response:
@@ -74,7 +61,7 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
         """All images of a page in one picture."""
         found = opened(id)
         chosen = _label(label, found)
-        return picture(
+        return pictures.reply(
             request.path,
             lambda: sheet(tiles_of(found.dataset.images[page_of(found.dataset, chosen, page)])),
         )
@@ -83,7 +70,7 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
     def means(id: str) -> Response:
         """The mean image of each class in one picture."""
         found = opened(id)
-        return picture(request.path, lambda: sheet(mean_images(found.dataset), MEANS_COLUMNS))
+        return pictures.reply(request.path, lambda: sheet(mean_images(found.dataset), MEANS_COLUMNS))
 
     @routes.get("/steps/<id>/<int:index>")
     def steps(id: str, index: int) -> Response:
@@ -99,20 +86,28 @@ def register_data_routes(server: Flask, services: Services, sources: Sources, pr
     def look(id: str, index: int) -> ResponseReturnValue:
         """Leads to the page one draws on, with this image."""
         found = opened(id)
-        try:
-            network = network_of(services, request.args.get("model", ""), request.args.get("backend", ""))
-        except BackendError as error:
-            abort(404, str(error))
+        network = asked_network(services, request.args.get("model", ""), request.args.get("backend", ""))
         return redirect(f"../../../#{address_of(found, _index(index, found), network)}")
 
     server.register_blueprint(routes)
 
 
+def asked_network(services: Services, model: str, backend: str) -> Network:
+    """The network of a link to the page one draws on; there is no such page where there is no such network."""
+    try:
+        return network_of(services, model, backend)
+    except BackendError as error:
+        abort(404, str(error))
+
+
 def choice_of(given: Mapping[str, Any]) -> Choice:
-    """Which data a page asks for."""
+    """Which data a page asks for; what is said of the user's own counts for these alone."""
+    name = str(given.get("data") or "")
+    if name != OWN:
+        return Choice(name)
     return Choice(
-        name=str(given.get("data") or ""),
-        path=str(given.get("path") or "") if given.get("data") == "own" else "",
+        name,
+        path=str(given.get("path") or ""),
         part="test" if given.get("part") == "test" else "train",
         colour=bool(given.get("colour")),
         skip=bool(given.get("skip")),
@@ -140,7 +135,6 @@ def facts(opened: Opened) -> dict[str, Any]:
         "page": PAGE,
         "columns": COLUMNS,
         "meansColumns": MEANS_COLUMNS,
-        "grey": dataset.images.shape[3] == 1,
     }
 
 

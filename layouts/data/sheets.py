@@ -1,9 +1,13 @@
 """Many small pictures in one: a page of images as one PNG, and the mean image of every class."""
 
 import io
+from collections.abc import Callable
 from math import ceil
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
+from flask import Response
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import sparse
@@ -20,7 +24,28 @@ LARGEST_TILE = 64
 AT_ONCE = 2**23
 """Bytes of images that are added up at a time."""
 
+BY_CONTENT = {"Cache-Control": "private, max-age=86400, immutable"}
+"""Of what an address names by its content; another version may draw it differently, so it is not for long."""
+
 Bytes = NDArray[np.uint8]
+
+
+class Pictures:
+    """PNGs by key, the latest of them; safe to use from many threads at once."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: LRUCache[str, bytes] = LRUCache(most)
+        self._lock = Lock()
+
+    def reply(self, key: str, make: Callable[[], bytes]) -> Response:
+        """The picture of that key, made where it is not there."""
+        with self._lock:
+            known = self._kept.get(key)
+        if known is None:
+            known = make()
+            with self._lock:
+                self._kept[key] = known
+        return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
 
 def tile_size(shape: tuple[int, ...]) -> tuple[int, int]:

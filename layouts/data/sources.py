@@ -20,13 +20,16 @@ from ...datasets.base import DIGITS, Dataset, DatasetError
 from ...datasets.digits import load_digits
 from ...datasets.mnist import Split, find_mnist, load_mnist
 from ...datasets.own import load_own
-from ...datasets.own_content import LARGEST, Part
+from ...datasets.own_content import LARGEST
 from ...datasets.pendigits import PenDigit, find_pendigits, load_pendigits
 from ...drawing.pipeline import prepare
 from ...drawing.strokes import render_strokes
-from ..services import Services
+from ...evaluation.disturbances import disturbance_at
+from ...evaluation.robustness import Material
+from ...evaluation.sets import labelled
+from ..pictures import Stored
+from .choice import HELD_OUT, OWN, PENS, Choice, Named
 
-OWN, PENS = "own", "pens"
 MNIST: dict[str, Split] = {"mnist-test": "test", "mnist-train": "train"}
 PATIENCE = 0.5
 """Seconds that an answer waits for a data set, which is enough for most."""
@@ -37,25 +40,6 @@ MOST_FILES = 200_000
 """Files looked at to see whether the user's own images have changed."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which data is wanted.
-
-    Attributes:
-        name: one of those offered.
-        path: of the user's own.
-        part: which, where the user's own has two.
-        colour: whether the user's own is read in colour.
-        skip: whether pictures are left out that cannot be read.
-    """
-
-    name: str
-    path: str = ""
-    part: Part = "train"
-    colour: bool = False
-    skip: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,17 +74,19 @@ class Opening:
 class Sources:
     """The data sets of one server; kept as far as there is room, and read again where they have changed."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, data: Path | None, samples: Callable[[], Dataset]) -> None:
+        """Looks for data in the user's folder; `samples` are the images that the page one draws on offers."""
+        self._data, self._samples = data, samples
         self._opened: LRUCache[str, Opened] = LRUCache(ROOM, getsizeof=lambda opened: opened.dataset.images.nbytes)
-        self._ids: LRUCache[tuple[Choice, str], str] = LRUCache(64)
+        self._latest: LRUCache[Choice, tuple[str, str]] = LRUCache(64)
+        self._images: LRUCache[tuple[str, Named], Stored] = LRUCache(64)
         self._opening: dict[tuple[Choice, str], Future[Opened]] = {}
         self._stages: dict[tuple[Choice, str], Opening] = {}
         self._lock = Lock()
 
     def offered(self) -> list[dict[str, Any]]:
         """Everything that can be chosen, with what is missing, as options of a dropdown."""
-        data = self._services.data
+        data = self._data
         titles = {
             "mnist-test": ("MNIST test images", find_mnist(data, ("test",)) is not None),
             "mnist-train": ("MNIST training images", find_mnist(data, ("train",)) is not None),
@@ -126,7 +112,8 @@ class Sources:
         """
         key = choice, _state_of(choice)
         with self._lock:
-            known = self._opened.get(self._ids.get(key, ""))
+            state, id = self._latest.get(choice, ("", ""))
+            known = self._opened.get(id) if state == key[1] else None
             if known:
                 return known
             opening = self._opening.get(key)
@@ -142,6 +129,29 @@ class Sources:
             self._opening.pop(key, None)
         return opening.result()
 
+    def image(self, named: Named) -> Stored:
+        """One image, of the data set as it was opened last; where that is not kept, it is read first.
+
+        Raises:
+            DatasetError: there is no such image, or its data set cannot be used.
+        """
+        opened = self._last(named.choice)
+        with self._lock:
+            known = self._images.get((opened.id, named))
+        if known is None:
+            known = _stored(opened, named)
+            with self._lock:
+                self._images[opened.id, named] = known
+        return known
+
+    def _last(self, choice: Choice) -> Opened:
+        with self._lock:
+            known = self._opened.get(self._latest.get(choice, ("", ""))[1])
+        while known is None:
+            found = self.open(choice)
+            known = found if isinstance(found, Opened) else None
+        return known
+
     def _read(self, key: tuple[Choice, str], opening: Future[Opened]) -> None:
         choice = key[0]
 
@@ -152,7 +162,7 @@ class Sources:
             found = self._found(choice, progress)
             with self._lock:
                 self._opened[found.id] = found
-                self._ids[key] = found.id
+                self._latest[choice] = key[1], found.id
             opening.set_result(found)
         except DatasetError as error:
             opening.set_exception(error)
@@ -164,15 +174,17 @@ class Sources:
     def _found(self, choice: Choice, progress: Progress) -> Opened:
         if choice.name == OWN:
             return self._own(choice, progress)
-        samples = self._services.samples[0]
+        samples = self._samples()
         if samples.name == choice.name:
             return Opened(_id(choice.name, samples.checksum), choice, samples, samples=True)
         if choice.name in MNIST:
-            dataset = _mnist(self._services.data, MNIST[choice.name])
+            dataset = _mnist(self._data, MNIST[choice.name])
         elif choice.name == "digits":
             dataset = load_digits()
         elif choice.name == PENS:
-            return _pens(choice, self._services.data, progress)
+            return _pens(choice, self._data, progress)
+        elif choice.name == HELD_OUT:
+            dataset = _held_out(choice, self._data)
         else:
             names = ", ".join(option["value"] for option in self.offered())
             raise DatasetError(f"There is no data set called {choice.name!r}; there are {names}.")
@@ -180,8 +192,32 @@ class Sources:
 
     def _own(self, choice: Choice, progress: Progress) -> Opened:
         path = path_of(choice)
-        own = load_own(path, colour=choice.colour, part=choice.part, skip_unreadable=choice.skip, progress=progress)
+        own = load_own(
+            path,
+            size=choice.size,
+            colour=choice.colour,
+            part=choice.part,
+            skip_unreadable=choice.skip,
+            fewest_classes=1,
+            progress=progress,
+        )
         return Opened(_id(own.name, own.checksum), choice, own, own.notes)
+
+
+def _stored(opened: Opened, named: Named) -> Stored:
+    dataset, index = opened.dataset, named.index
+    if index >= len(dataset):
+        raise DatasetError(f"{dataset.title} has {len(dataset):,} images, numbered from 0. Received: {index:,}")
+    if not named.disturbance:
+        return Stored.of(dataset, index)
+    try:
+        disturbance, strength = disturbance_at(named.disturbance, named.strength)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
+    material = Material.of(dataset, len(dataset))
+    number = int(np.flatnonzero(material.order == index)[0])
+    image = np.rint(material.disturbed(disturbance, strength, range(number, number + 1))[0] * 255).astype(np.uint8)
+    return Stored.of(dataset, index, image, f"{disturbance.title}: {strength:g} {disturbance.unit}.")
 
 
 def path_of(choice: Choice) -> Path:
@@ -231,6 +267,21 @@ def _pens(choice: Choice, data: Path | None, progress: Progress) -> Opened:
     )
     note = "Shown as the network gets them; each was drawn from its strokes, and is prepared as your own drawing is."
     return Opened(_id(PENS, checksum), choice, dataset, (note,), digits)
+
+
+def _held_out(choice: Choice, data: Path | None) -> Dataset:
+    """The digits that networks are evaluated on, as they get them."""
+    shape = (*(choice.size or PEN_SHAPE[:2]), 3 if choice.colour else 1)
+    found = labelled(PENS, data, shape, DIGITS)
+    return Dataset(
+        name=HELD_OUT,
+        title=found.title,
+        images=found.images,
+        labels=found.labels,
+        classes=DIGITS,
+        source="Pendigits, of the writers whom no bundled network has seen.",
+        checksum=found.checksum,
+    )
 
 
 def _id(*parts: str) -> str:

@@ -1,10 +1,11 @@
 """Evaluations of one server: models by name, images by name, results by content, so that browsers share them."""
 
+import threading
 import time
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
@@ -95,12 +96,20 @@ class Evaluations:
         self._found: LRUCache[str, Found] = LRUCache(MOST_BYTES, getsizeof=_size)
         self._neighbours: LRUCache[str, Data] = LRUCache(64)
         self._sets: LRUCache[Hashable, Labelled] = LRUCache(MOST_BYTES, getsizeof=lambda kept: kept.images.nbytes)
-        self._lock = Lock()
+        self._lock = threading.Lock()
 
     def found(self, id: str) -> Found | None:
         """The finished evaluation of that id, as long as it is kept."""
         with self._lock:
             return self._found.get(id)
+
+    def prepare(self, subject: Subject) -> None:
+        """Begins whatever takes long before the first number: whoever has chosen a model is about to evaluate it."""
+        threading.Thread(target=self._prepare, args=(subject,), daemon=True, name=f"open {subject.model}").start()
+
+    def opening(self, subject: Subject) -> str | None:
+        """What is happening while the model is being opened; None when it is not."""
+        return self._services.pool.stage(subject.model, subject.backend)
 
     def of(self, subject: Subject, start: bool) -> Work | None:
         """How an evaluation stands; `start` begins it where it is neither kept nor under way."""
@@ -152,6 +161,11 @@ class Evaluations:
         if not start:
             return self._searches.known(key)
         return self._searches.begin(key, lambda work: self._search(work, key, found, image, layer))
+
+    def _prepare(self, subject: Subject) -> None:
+        with suppress(BackendError):  # which the evaluation says as soon as somebody asks for it
+            self._services.open(subject.model, subject.backend)
+        import_module("sklearn.metrics")  # after the framework: some modules are imported by both
 
     def _evaluate(self, work: Work, subject: Subject) -> str:
         """The id of what was found: the work itself holds no images, since there may be many works."""

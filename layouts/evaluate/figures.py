@@ -71,6 +71,7 @@ def confusion(metrics: Metrics, normalise: str = "counts") -> Figure:
         traces,
         height=520,
         revision=f"confusion {len(places)}",
+        meta={"classes": places.tolist()},
         margin={"l": 60, "r": 8, "t": 8, "b": 52},
         xaxis={**axis, "title": {"text": "the model's answer", "standoff": 8}, "side": "bottom"},
         yaxis={
@@ -94,7 +95,7 @@ def shown_classes(metrics: Metrics) -> np.ndarray:
 
 
 def mistakes(metrics: Metrics, most: int = 8) -> list[dict[str, Any]]:
-    """The commonest confusions, the commonest first."""
+    """The commonest confusions, as positions of classes, the commonest first."""
     wrong = metrics.confusion - np.diag(np.diag(metrics.confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     pairs = [divmod(int(place), len(wrong)) for place in order]
@@ -102,7 +103,6 @@ def mistakes(metrics: Metrics, most: int = 8) -> list[dict[str, Any]]:
         {
             "true": true,
             "predicted": predicted,
-            "words": f"{metrics.per_class[true].name} called {metrics.per_class[predicted].name}",
             "count": int(wrong[true, predicted]),
         }
         for true, predicted in pairs

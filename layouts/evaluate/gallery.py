@@ -6,14 +6,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...backends.base import Capability
 from ...drawing.fit import fit_images
-from ...drawing.ink import SIZE, encode_ink
 from ...evaluation.selection import ORDERS, SHOWS, Selection
 from ...models.layers import LayerInfo
 from ..arrangements import first_with_weights
+from ..data.choice import HELD_OUT, OWN, Choice, Named
 from ..services import Services
 from ..state import STEPS
 from .evaluations import Found
@@ -116,30 +115,24 @@ def link(services: Services, found: Found, image: int) -> str:
 
 
 def _source(services: Services, found: Found, image: int) -> dict[str, str]:
-    """The image as the address of the main page says it: a sample by its number, any other as ink left as it is."""
+    """The image as the address of the main page says it: a sample by its number, any other one by its data set."""
     samples = services.samples[0]
+    label = str(found.answers.labels[image])
     if samples.checksum == found.images.checksum:
-        label = samples.labels[image]
-        number = int(np.count_nonzero(samples.labels[:image] == label))
-        return {"sample": f"{label}.{number}", "label": str(found.answers.labels[image])}
-    return {
-        "ink": encode_ink(as_ink(found.images.images[image], found.model.input_shape)),
-        "off": ",".join(STEPS),
-        "label": str(found.answers.labels[image]),
-    }
+        digit = samples.labels[image]
+        number = int(np.count_nonzero(samples.labels[:image] == digit))
+        return {"sample": f"{digit}.{number}", "label": label}
+    return {"image": str(Named(_choice(found), image)), "off": ",".join(STEPS), "label": label}
 
 
-def as_ink(image: NDArray[np.uint8], input_shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """What the network gets, enlarged to the size of ink.
-
-    The main page reduces it again with every step switched off, which gives back the very same pixels where the size of
-    ink is a multiple of the network's, and nearly the same ones elsewhere; colours become grey.
-    """
-    height, width, _ = input_shape
-    grey = fit_images(image[None], (height, width, 1))[0, :, :, 0]
-    if SIZE % height == 0 and SIZE % width == 0 and height == width:
-        return np.kron(grey, np.ones((SIZE // height, SIZE // width), np.float32))
-    return fit_images(grey[None, :, :, None], (SIZE, SIZE, 1))[0, :, :, 0]
+def _choice(found: Found) -> Choice:
+    """The images of an evaluation as the page of data sets would choose them, at the size they were measured at."""
+    given, (height, width, channels) = found.subject.data, found.model.input_shape
+    known = {"test": "mnist-test", "train": "mnist-train", "digits": "digits"}
+    if given in known:
+        return Choice(known[given])
+    name, path = (HELD_OUT, "") if given == "pens" else (OWN, given)
+    return Choice(name, path, "test", colour=channels == 3, size=(height, width))
 
 
 def _panels(found: Found) -> list[dict[str, str | None]]:

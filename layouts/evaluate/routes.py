@@ -5,14 +5,12 @@ Whatever begins or ends work is a POST of JSON, which no other site can send wit
 
 import logging
 from collections.abc import Mapping
-from importlib import import_module
-from threading import Thread
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, request
 
 from ...backends.base import BackendError
-from ...evaluation.report import QUANTITIES, as_csv, percent
+from ...evaluation.report import QUANTITIES, as_csv, class_words
 from ...evaluation.report import as_json as reported
 from ...evaluation.sets import SETS, there
 from ...training.config import RunError
@@ -38,9 +36,16 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
     @routes.get("/choices")
     def choices() -> Response:
         """Models, snapshots of runs, backends and sets of images that can be chosen."""
-        # Whoever asks is about to evaluate: what takes a second to import is there by then.
-        Thread(target=import_module, args=("sklearn.metrics",), daemon=True).start()
         return as_json(choices_of(services))
+
+    @routes.post("/ready")
+    def ready() -> Response:
+        """Begins to open a model that has been chosen."""
+        try:
+            evaluations.prepare(subject_of(sent(), services))
+        except BackendError as error:
+            return as_fault(error)
+        return as_json(None)
 
     @routes.post("/state")
     def state() -> Response:
@@ -57,7 +62,9 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
             work.stop()
         if given.get("leave"):
             work.leave()
-        return as_json(state_of(evaluations, work, given))
+        told = state_of(evaluations, work, given)
+        opening = None if told.get("total") else evaluations.opening(subject)
+        return as_json({**told, "message": opening} if opening else told)
 
     @routes.post("/accuracies")
     def accuracies() -> Response:
@@ -188,16 +195,7 @@ def _shown(shown: Shown, normalise: str) -> dict[str, Any]:
             {"name": each.name, "title": each.title, "words": each.words(metrics), "help": each.help}
             for each in QUANTITIES
         ],
-        "classes": [
-            {
-                "name": each.name,
-                "images": each.count,
-                "precision": percent(each.precision) if each.called else "–",
-                "recall": percent(each.recall) if each.count else "–",
-                "f1": percent(each.f1) if each.count or each.called else "–",
-            }
-            for each in metrics.per_class
-        ],
+        "classes": [{"name": each.name, "images": each.count, **class_words(each)} for each in metrics.per_class],
         "mistakes": figures.mistakes(metrics),
         "matrix_note": f"The {drawn} of {of:,} classes with the most mistakes." if drawn < of else "",
         "figures": {

@@ -1,20 +1,19 @@
 """What the robustness page asks the server for: sweeps, their worst images, and pictures of disturbed images."""
 
-from threading import Lock
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from cachetools import LRUCache
 from flask import Blueprint, Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
 
 from ...backends.base import Array, BackendError
-from ...evaluation.disturbances import BY_NAME, Disturbance
-from ...evaluation.robustness import WORST, Material
-from ..data.passage import address_of, ink_address, network_of
-from ..data.routes import BY_CONTENT
-from ..data.sheets import sheet, tile_size, tiles_of
+from ...evaluation.disturbances import BY_NAME, Disturbance, disturbance_at
+from ...evaluation.robustness import WORST, Material, Point
+from ..data.passage import address_of, network_of
+from ..data.routes import asked_network
+from ..data.sheets import Pictures, sheet, tile_size, tiles_of
 from ..data.sources import Opened, Sources
 from ..exchange import as_fault, as_json, sent
 from ..naming import Asked
@@ -29,20 +28,10 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
     """Adds the routes below the page's own address."""
     routes = Blueprint("robustness", __name__, url_prefix=prefix)
     sweeps = Sweeps(services, sources)
-    pictures: LRUCache[str, bytes] = LRUCache(KEPT)
-    lock = Lock()
+    pictures = Pictures(KEPT)
 
     def opened(id: str) -> Opened:
         return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
-
-    def picture(make: Any) -> Response:
-        with lock:
-            known = pictures.get(request.full_path)
-        if known is None:
-            known = make()
-            with lock:
-                pictures[request.full_path] = known
-        return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
     @routes.post("/<any(start, stop, state):what>")
     def follow(what: str) -> Response:
@@ -68,26 +57,9 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         except ValueError as error:
             return as_fault(error)
         disturbance, strength = _point(str(given.get("disturbance")), str(given.get("strength")))
-        network = Asked.of(str(given.get("network")))
+        network, found = Asked.of(str(given.get("network"))), opened(wanted.data)
         point = sweeps.point(network, wanted, disturbance.name, strength)
-        found = opened(wanted.data)
-        if point is None:
-            return as_json({"fault": None, "count": 0, "worst": []})
-        names = _names(services, network)
-        return as_json(
-            {
-                "fault": None, "count": point.count, "right": point.right, "accuracy": point.accuracy,
-                "interval": point.interval, "tile": _tile(found),
-                "worst": [
-                    {
-                        "number": mistake.number, "index": mistake.index, "confidence": mistake.confidence,
-                        "label": found.dataset.classes[mistake.label],
-                        "predicted": names[mistake.predicted] if mistake.predicted < len(names) else mistake.predicted,
-                    }
-                    for mistake in point.worst
-                ],
-            }
-        )  # fmt: skip
+        return as_json({"fault": None, **worst_of(found, point, _names(services, network))})
 
     @routes.get("/strip/<id>/<name>/<int:number>.png")
     def strip(id: str, name: str, number: int) -> Response:
@@ -98,7 +70,7 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
             images = [_disturbed(found, disturbance, strength, [number]) for strength in disturbance.strengths]
             return sheet(tiles_of(_bytes(np.concatenate(images))), len(disturbance.strengths))
 
-        return picture(make)
+        return pictures.reply(request.full_path, make)
 
     @routes.get("/pictures/<id>/<name>/<strength>.png")
     def disturbed(id: str, name: str, strength: str) -> Response:
@@ -107,25 +79,45 @@ def register_robustness_routes(server: Flask, services: Services, sources: Sourc
         numbers = [_number(text, found) for text in request.args.get("numbers", "").split(",")[:WORST] if text]
         if not numbers:
             abort(404)
-        return picture(lambda: sheet(tiles_of(_bytes(_disturbed(found, disturbance, power, numbers))), len(numbers)))
+        return pictures.reply(
+            request.full_path,
+            lambda: sheet(tiles_of(_bytes(_disturbed(found, disturbance, power, numbers))), len(numbers)),
+        )
 
     @routes.get("/look/<id>/<name>/<strength>/<number>")
     def look(id: str, name: str, strength: str, number: str) -> ResponseReturnValue:
         """Leads to the page one draws on, with this image as it was disturbed."""
         found, (disturbance, power) = opened(id), _point(name, strength)
         place = _number(number, found)
-        try:
-            network = network_of(services, *Asked.of(request.args.get("network", "")))
-        except BackendError as error:
-            abort(404, str(error))
+        network = asked_network(services, *Asked.of(request.args.get("network", "")))
         index = int(Material.of(found.dataset, place + 1).order[place])
-        if power == disturbance.neutral and not found.pens:
-            return redirect(f"../../../../../#{address_of(found, index, network)}")
-        image = _disturbed(found, disturbance, power, [place])[0]
-        label = network.label(found.dataset.classes[int(found.dataset.labels[index])])
-        return redirect(f"../../../../../#{ink_address(image, label, network)}")
+        disturbed = ("", "") if power == disturbance.neutral and not found.pens else (disturbance.name, strength)
+        return redirect(f"../../../../../#{address_of(found, index, network, *disturbed)}")
 
     server.register_blueprint(routes)
+
+
+def worst_of(opened: Opened, point: Point | None, names: Sequence[str]) -> dict[str, Any]:
+    """What is known of a point, with the most confident mistakes; `names` are the model's classes."""
+    if point is None:
+        return {"count": 0, "worst": []}
+    return {
+        "count": point.count,
+        "right": point.right,
+        "accuracy": point.accuracy,
+        "interval": point.interval,
+        "tile": _tile(opened),
+        "worst": [
+            {
+                "number": mistake.number,
+                "index": mistake.index,
+                "confidence": mistake.confidence,
+                "label": opened.dataset.classes[mistake.label],
+                "predicted": names[mistake.predicted] if mistake.predicted < len(names) else mistake.predicted,
+            }
+            for mistake in point.worst
+        ],
+    }
 
 
 def _names(services: Services, network: Asked) -> tuple[str, ...]:
@@ -138,11 +130,10 @@ def _names(services: Services, network: Asked) -> tuple[str, ...]:
 
 def _point(name: str, strength: str) -> tuple[Disturbance, float]:
     """A disturbance and one of its strengths, as an address names them."""
-    disturbance = BY_NAME.get(name) or abort(404, f"Disturbances are {', '.join(BY_NAME)}.")
-    for known in disturbance.strengths:
-        if f"{known:g}" == strength:
-            return disturbance, known
-    return abort(404, f"Strengths of {disturbance.title} are {', '.join(map(str, disturbance.strengths))}.")
+    try:
+        return disturbance_at(name, strength)
+    except ValueError as error:
+        abort(404, str(error))
 
 
 def _number(text: str, opened: Opened) -> int:

@@ -15,7 +15,7 @@ from ...models.forward import Array, answer, work
 from ...models.layers import LayerInfo
 from ...models.weights import load_weights
 from ...visualizers.words import joined, kind_words, shape_words
-from ..pictures import Source, data_url, prepared
+from ..pictures import Source, Stored, data_url, prepared
 from ..services import Services
 from .figures import answers, filters
 
@@ -82,11 +82,12 @@ def _answered_to(image: Source, dataset: Dataset, shape: tuple[int, int, int]) -
     words = ""
     if image.ink:
         try:
-            return image, prepared(image, dataset, shape, Steps()).image, words
+            return image, prepared(image, None, shape, Steps()).image, words
         except InkError as error:
             words = str(error)
-    image = Source(sample=_sample(dataset, image.sample))
-    return image, prepared(image, dataset, shape, Steps()).image, words
+    sample = _sample(dataset, image.sample)
+    image = Source(sample=sample)
+    return image, prepared(image, Stored.sample(dataset, sample), shape, Steps()).image, words
 
 
 def _sample(dataset: Dataset, wanted: tuple[int, int] | None) -> tuple[int, int]:

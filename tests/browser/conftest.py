@@ -20,7 +20,7 @@ from layerscope.datasets.pendigits import PenDigit, find_pendigits, load_pendigi
 from layerscope.drawing.pipeline import Steps
 from layerscope.drawing.strokes import place_strokes
 from layerscope.evaluation.pens import by_writer
-from layerscope.layouts.pictures import Source, prepared
+from layerscope.layouts.pictures import Source, Stored, prepared
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
@@ -151,6 +151,7 @@ def image_of(mnist_test: Dataset) -> Callable[..., NDArray[np.float32]]:
     """The network's input `(1, height, width, channels)` for what an address says."""
 
     def of(source: Source, steps: Steps | None = None, shape: tuple[int, int, int] = (28, 28, 1)) -> Any:
-        return prepared(source, mnist_test, shape, steps or Steps()).image[None]
+        stored = Stored.sample(mnist_test, source.sample) if source.sample else None
+        return prepared(source, stored, shape, steps or Steps()).image[None]
 
     return of

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from layerscope.datasets.base import Dataset
-from layerscope.drawing.ink import decode_ink
+from layerscope.datasets.mnist import load_mnist
 from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
     from dashboard import Dashboard
 
 pytestmark = pytest.mark.browser
+
+LINE = np.array([(0.2, 0.2), (0.8, 0.8)])
 
 
 def address(page: Page) -> dict[str, str]:
@@ -52,11 +55,28 @@ def test_data_is_paged_through_and_an_image_opened(dashboard: Dashboard, mnist_t
     expect(page.locator("#sample-note")).to_contain_text("a 5, number 1 of 892")
 
 
-def test_training_images_do_not_hang_and_own_data_says_what_is_wrong(dashboard: Dashboard) -> None:
+def test_training_images_do_not_hang_and_own_data_says_what_is_wrong(dashboard: Dashboard, data_dir: Path) -> None:
     page = dashboard.page
     page.goto(f"{dashboard.server}data/#data=mnist-train&page=300")
     expect(page.locator(".pager-words")).to_have_text("59,801 to 60,000 of 60,000")
     expect(page.locator(".thumb")).to_have_count(200)
+
+    page.locator(".thumb").last.click()
+    expect(page.locator("#sample-note")).to_contain_text("MNIST train images: image 59,999, a 8.", timeout=30_000)
+    dashboard.rest()
+    assert address(page)["image"] == "mnist-train.59999"
+    stored = load_mnist(data_dir / "mnist", "train").images[59_999]
+    np.testing.assert_array_equal(dashboard.stage("input"), stored[:, :, 0])
+    expect(dashboard.verdict).to_contain_text("right")
+    dashboard.draw([LINE])
+    dashboard.rest()
+    assert "image" not in address(page)
+    assert address(page)["label"] == "8"
+    expect(page.locator("#sample-note")).to_contain_text("Drawn upon.")
+    page.locator("#undo").click()
+    page.wait_for_url(re.compile("image=mnist-train.59999"))
+
+    page.goto(f"{dashboard.server}data/#data=mnist-train&page=300")
     page.locator("#data-choice").select_option("own")
     page.fill("#own-path", "/nowhere/letters")
     page.keyboard.press("Enter")
@@ -94,11 +114,10 @@ def test_a_sweep_is_stopped_finished_and_its_worst_image_opened(dashboard: Dashb
     expect(worst).to_be_visible()
     label, predicted = worst.locator("b").all_inner_texts()
     worst.click()
-    page.wait_for_url(re.compile("ink="))
+    page.wait_for_url(re.compile("image="))
     expect(dashboard.verdict).to_contain_text(f"wrong: this is a {label}", timeout=30_000)
     expect(page.locator(".digit")).to_have_text(predicted)
-    ink = decode_ink(address(page)["ink"])
-    assert np.array_equal(ink, np.repeat(np.repeat(ink[2::5, 2::5], 5, axis=0), 5, axis=1))
+    assert re.fullmatch(r"mnist-test\.\d+\.rotation_60", address(page)["image"])
     page.go_back()
     expect(page.locator(".worst-image").first).to_be_visible()
     assert address(page)["strength"] == "60"

@@ -79,6 +79,13 @@ def test_a_cell_leads_to_its_images_their_inside_and_the_training_images_like_th
     expect(page.locator(".gallery-list h2")).to_have_text(f"Images of {true}, called {predicted}")
     expect(page.locator(".gallery-count")).to_have_text(f"{len(images)} images")
     expect(page.locator(".gallery-list .thumb.is-wrong")).to_have_count(len(images))
+    frame = page.locator("#matrix .shapelayer path")
+    expect(frame).to_have_count(1)
+    x, y = page.evaluate(CELL, [str(true), str(predicted)])
+    box: Any = frame.bounding_box()
+    assert abs(box["x"] + box["width"] / 2 - x) < 3
+    assert abs(box["y"] + box["height"] / 2 - y) < 3
+    expect(page.locator(".mistakes [aria-current=true]")).to_contain_text(f"{true} called {predicted}")
     in_gallery = page.url
 
     page.locator(".gallery-list .thumb").first.click()
@@ -96,6 +103,7 @@ def test_a_cell_leads_to_its_images_their_inside_and_the_training_images_like_th
 
     page.get_by_role("link", name="Evaluate").click()
     expect(page.locator(".image-detail h2")).to_be_visible(timeout=60_000)
+    expect(frame).to_have_count(1)
     assert page.url == of_image
     page.evaluate("history.go(-2)")  # as holding the back button does: past the main page
     page.wait_for_function("document.readyState === 'complete' && document.querySelector('.image-detail h2')")

@@ -113,10 +113,8 @@
     if (state.tolerance !== "1e-4") query.set("tolerance", state.tolerance);
     if (state.stand && state.stand !== config.disturbances[0].name) query.set("stand", state.stand);
     if (state.off.length) query.set("off", state.off.join(","));
-    if (ink && ink.sample) query.set("sample", ink.sample.join("."));
-    else if (ink && ink.ink) query.set("ink", await scope.greys.compact(ink.ink));
+    for (const [name, value] of Object.entries(ink ? await scope.ink.address() : {})) query.set(name, value);
     if (ink && ink !== scope.ink.published) return;
-    if (ink && ink.ink && !ink.sample && ink.label != null) query.set("label", ink.label);
     history[step === true ? "pushState" : "replaceState"](history.state, "", "#" + query);
     scope.addressing = null;
   }

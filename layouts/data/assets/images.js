@@ -63,11 +63,10 @@
   function showFacts() {
     const [height, width, channels] = facts.shape, size = facts.bytes / 2 ** 20;
     const rows = [["Images", page.whole(facts.count)], ["Size", height + "×" + width + " pixels, " + (channels === 1 ? "grey" : "in colour")], ["Classes", page.whole(facts.classes.length)], ["Memory", (size < 10 ? size.toFixed(1) : Math.round(size)) + " MB"], ["Checksum", facts.checksum]];
-    const notes = [...facts.notes, ...(facts.grey ? [] : ["The page one draws on is grey: an image opened there loses its colours."])];
     find(".data-facts").replaceChildren(
       make("h3", { dir: "auto" }, facts.title), make("p", { className: "note" }, facts.source),
       make("dl", {}, ...rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", { title: value }, value)))),
-      ...notes.map((note) => make("p", { className: "note data-note" }, note)));
+      ...facts.notes.map((note) => make("p", { className: "note data-note" }, note)));
   }
 
   /* Every class with its mean image, its bar and its count; also the picker of a class. */

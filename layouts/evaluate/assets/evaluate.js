@@ -21,6 +21,7 @@
     if (!same(wanted, subject)) return void page.begin(wanted, isStep(subject, wanted));
     page.showNormalise(place.normalise || "counts");
     if (wanted && page.id && page.normalised !== (place.normalise || "counts")) ask(false);
+    page.mark(place);
     page.showGallery(place);
   }
 
@@ -107,10 +108,10 @@
     find(".notes").replaceChildren(...told.notes.map((note) => make("li", {}, note)));
     page.classes = told.classes.map((each) => each.name);
     const rows = told.classes.map((each, place) => make("tr", {},
-      make("th", { scope: "row" }, make("a", { href: page.link({ ...page.nothingChosen, true: place }), title: "See the images of " + each.name }, each.name)),
+      make("th", { scope: "row" }, make("a", { href: page.link({ ...page.nothingChosen, true: place }), title: "See the images of " + each.name, "data-cell": place + " undefined", dir: "auto" }, each.name)),
       ...[whole.format(each.images), each.precision, each.recall, each.f1].map((text) => make("td", {}, text))));
     find(".class-rows").replaceChildren(...rows);
-    const pairs = told.mistakes.map((each) => make("li", {}, make("a", { href: page.link({ ...page.nothingChosen, true: each.true, predicted: each.predicted }), className: "text-button" }, each.words + " · " + whole.format(each.count))));
+    const pairs = told.mistakes.map((each) => make("li", {}, make("a", { href: page.link({ ...page.nothingChosen, true: each.true, predicted: each.predicted }), className: "text-button", "data-cell": each.true + " " + each.predicted }, page.named(each.true), " called ", page.named(each.predicted), " · " + whole.format(each.count))));
     find(".mistakes").replaceChildren(...(pairs.length ? pairs : [make("li", { className: "note" }, "None at all.")]));
     find(".matrix-note").textContent = told.matrix_note;
     page.draw(told.figures);

@@ -6,6 +6,9 @@
   const REST = 250;
   const WAYS = { counts: "images", rows: "% of row", columns: "% of column" };
 
+  const shown = {};
+  let marked = null;
+
   const clicked = {
     matrix: ([, , truth, answer]) => page.go({ ...page.nothingChosen, true: truth, predicted: answer }),
     confidence: ([low, high, show]) => page.go({ ...page.nothingChosen, low, high, show }),
@@ -19,6 +22,19 @@
   page.draw = function (figures) {
     for (const [id, figure] of Object.entries(figures)) waiting.set(id, figure);
     catchUp();
+  };
+  /* A frame around the chosen cell, row or column of the matrix, and the same cell in the lists beside it. */
+  page.mark = function ({ true: truth, predicted }) {
+    const key = truth + " " + predicted;
+    if (!shown.matrix || key === marked) return;
+    marked = key;
+    const { classes } = shown.matrix.layout.meta, all = [-0.5, classes.length - 0.5];
+    const side = (place) => (place === undefined ? all : classes.includes(place) ? [classes.indexOf(place) - 0.5, classes.indexOf(place) + 0.5] : null);
+    const across = side(predicted), down = side(truth), none = !across || !down || (across === all && down === all);
+    const shapes = none ? [] : [{ type: "rect", x0: across[0], x1: across[1], y0: down[0], y1: down[1], fillcolor: "rgba(0,0,0,0)", line: { width: 3 } }];
+    page.undrawn.add("matrix");
+    window.dash_clientside.set_props("matrix", { figure: { ...shown.matrix, layout: { ...shown.matrix.layout, shapes } } });
+    for (const link of document.querySelectorAll("[data-cell]")) link.setAttribute("aria-current", link.dataset.cell === key);
   };
   function catchUp() {
     clearTimeout(resting);
@@ -37,8 +53,10 @@
     // The place decides how high a figure is.
     const { height, ...layout } = figure.layout;
     if (id === "matrix" && window.innerWidth < 560) for (const trace of figure.data) if (trace.textfont) trace.textfont.size = 8;
+    shown[id] = { ...figure, layout: { ...layout, autosize: true } };
     if (clicked[id]) page.undrawn.add(id);
-    window.dash_clientside.set_props(id, { figure: { ...figure, layout: { ...layout, autosize: true } } });
+    if (id === "matrix") { marked = null; page.mark(page.place()); }
+    else window.dash_clientside.set_props(id, { figure: shown[id] });
     listen(id);
   }
   /* Dash tells of a click only if it is another one than before; Plotly tells of every one. */

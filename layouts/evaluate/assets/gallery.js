@@ -5,6 +5,7 @@
   const { find, post } = scope.page;
   const whole = new Intl.NumberFormat("en"), SHOWS = { all: "right and wrong", right: "right answers", wrong: "mistakes" };
   const ORDERS = { sure: "surest first", unsure: "least sure first", images: "as they come" };
+  const SHORT = 3; // letters of a name that fits beside another under a small image
   let wanted = null;
 
   const filtered = ({ true: truth, predicted, low, high }) => [truth, predicted, low, high].some((each) => each !== undefined);
@@ -49,15 +50,17 @@
     page.hideImage();
   };
 
+  /* Words around names, each of which is written in its own direction. */
+  page.named = (place) => make("bdi", {}, page.classes[place] ?? String(place));
   function title(sent) {
-    const name = (place) => page.classes[place] ?? place, { true: truth, predicted, show } = sent;
+    const name = page.named, { true: truth, predicted, show } = sent;
     const both = truth !== undefined && predicted !== undefined;
-    if (both && truth === predicted) return "Images of " + name(truth) + ", rightly called so";
-    if (both) return "Images of " + name(truth) + ", called " + name(predicted);
+    if (both && truth === predicted) return ["Images of ", name(truth), ", rightly called so"];
+    if (both) return ["Images of ", name(truth), ", called ", name(predicted)];
     const kind = { all: "Images", right: "Right answers", wrong: "Mistakes" }[show];
-    if (truth !== undefined) return kind + (show === "all" ? " of " : " on images of ") + name(truth);
-    if (predicted !== undefined) return kind + " called " + name(predicted);
-    return kind === "Mistakes" && sent.order === "sure" && sent.low === undefined ? "Most confident mistakes" : kind;
+    if (truth !== undefined) return [kind + (show === "all" ? " of " : " on images of "), name(truth)];
+    if (predicted !== undefined) return [kind + " called ", name(predicted)];
+    return [kind === "Mistakes" && sent.order === "sure" && sent.low === undefined ? "Most confident mistakes" : kind];
   }
 
   function draw(list, place, sent, told) {
@@ -70,7 +73,7 @@
       choose("true", "Really", classes, sent.true), choose("predicted", "Called", classes, sent.predicted),
       choose("show", "Show", Object.entries(SHOWS), sent.show), choose("order", "Order", Object.entries(ORDERS), sent.order),
       bounded ? make("a", { className: "text-button", href: page.link({ ...page.nothingOpened, low: null, high: null, show: sent.show }), title: "Show every confidence" }, "confidence " + Math.round(100 * (sent.low || 0)) + "–" + Math.round(100 * (sent.high ?? 1)) + "% ×") : null);
-    const head = make("div", { className: "section-header" }, make("h2", {}, title(sent)), make("span", { className: "note gallery-count" }, whole.format(told.count) + (told.count === 1 ? " image" : " images")));
+    const head = make("div", { className: "section-header" }, make("h2", {}, ...title(sent)), make("span", { className: "note gallery-count" }, whole.format(told.count) + (told.count === 1 ? " image" : " images")));
     const chosenByNobody = page.link({}) === page.link(page.nothingChosen);
     const all = chosenByNobody ? null : make("a", { className: "note back", href: page.link(page.nothingChosen) }, "← Most confident mistakes");
     list.replaceChildren(...[all, head, filters, told.count ? thumbs(told) : nothing(sent), pages(told)].filter(Boolean));
@@ -81,14 +84,15 @@
   function thumbs(told) {
     const source = "of/" + page.id + "/sprite.png?images=" + told.items.map((item) => item.image).join(",");
     const across = (at, of) => (of > 1 ? (100 * at) / (of - 1) : 0) + "%";
-    return make("div", { className: "thumbs" }, ...told.items.map((item, at) => {
+    const long = page.classes.some((name) => name.length > SHORT);
+    return make("div", { className: long ? "thumbs has-long-names" : "thumbs" }, ...told.items.map((item, at) => {
       const picture = make("span", { className: "thumb-picture" });
       picture.style.backgroundImage = 'url("' + source + '")';
       picture.style.backgroundSize = 100 * told.columns + "% " + 100 * told.rows + "%";
       picture.style.backgroundPosition = across(at % told.columns, told.columns) + " " + across(Math.floor(at / told.columns), told.rows);
       const words = item.right ? "really " + item.true + ", called so" : "really " + item.true + ", called " + item.predicted;
       return make("a", { className: "thumb " + (item.right ? "is-right" : "is-wrong"), href: page.link({ image: item.image, layer: null }), "aria-label": words + ", " + page.percent(item.confidence) + " sure", title: words },
-        picture, make("span", { className: "thumb-words" }, item.right ? item.true : item.true + " → " + item.predicted), make("span", { className: "thumb-confidence" }, page.percent(item.confidence)));
+        picture, make("span", { className: "thumb-words" }, make("bdi", {}, item.true), ...(item.right ? [] : [" → ", make("bdi", {}, item.predicted)])), make("span", { className: "thumb-confidence" }, page.percent(item.confidence)));
     }));
   }
   function pages(told) {

@@ -31,7 +31,7 @@
     const back = make("a", { className: "note back", href: page.link({ image: null, layer: null }) }, "← Back to the images");
     const place = find(".image-detail");
     if (told.fault) return void place.replaceChildren(back, make("p", { className: "empty-state" }, told.fault));
-    const verdict = told.right ? "It is " + told.true + ", and the model says so." : "It is " + told.true + ", and the model says " + told.predicted + ".";
+    const verdict = ["It is ", make("bdi", {}, told.true), ...(told.right ? [", and the model says so."] : [", and the model says ", make("bdi", {}, told.predicted), "."])];
     const bars = told.probabilities.map((each) => {
       const bar = make("span", { className: "bar-fill" });
       bar.style.transform = "scaleX(" + each.share + ")";
@@ -43,7 +43,7 @@
     place.replaceChildren(back,
       make("div", { className: "detail-top " + (told.right ? "is-right" : "is-wrong") },
         make("img", { className: "detail-picture", src: "of/" + page.id + "/" + told.image + ".png", alt: "Image " + told.image + " of " + told.title }),
-        make("div", { className: "detail-words" }, make("h2", {}, verdict), make("p", { className: "note" }, "Image " + whole.format(told.image) + " of " + told.title), make("div", { className: "detail-bars" }, ...bars))),
+        make("div", { className: "detail-words" }, make("h2", {}, ...verdict), make("p", { className: "note" }, "Image " + whole.format(told.image) + " of " + told.title), make("div", { className: "detail-bars" }, ...bars))),
       make("a", { className: "primary-button look-inside", href: told.link }, "Look inside: what every layer answers, and why"),
       make("section", { className: "nearest", "aria-label": "Nearest training images" },
         make("h3", {}, "Which training images does the network take for similar?"),
