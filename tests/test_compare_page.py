@@ -13,7 +13,6 @@ from layerscope.backends import Backend
 from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.compare.page import choices
 from layerscope.layouts.data.callbacks import add_data_page
-from layerscope.layouts.data.sources import Sources
 from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.services import Services
 from layerscope.layouts.wire import unpacked
@@ -53,9 +52,8 @@ def run(services: Services) -> str:
 def client(services: Services) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    sources = Sources(services)
-    data = add_data_page(main, services, sources)
-    add_compare_page(main, services, data, add_robustness_page(main, services, sources, data))
+    data = add_data_page(main, services)
+    add_compare_page(main, services, data, add_robustness_page(main, services, data))
     return main.server.test_client()
 
 

@@ -49,7 +49,7 @@ def digits(sources: Sources) -> Opened:
 def client(services: Services, sources: Sources) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    add_robustness_page(main, services, sources, add_data_page(main, services, sources))
+    add_robustness_page(main, services, add_data_page(main, services))
     return main.server.test_client()
 
 
