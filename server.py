@@ -53,8 +53,8 @@ def create_app(model: str = DEFAULT, backend: str = "", data: Path | None = None
     register(app, services)
     register_routes(app, services)
     add_train_page(app, services)
-    data_page = add_data_page(app, services, services.sources)
-    robustness_page = add_robustness_page(app, services, services.sources, data_page)
+    data_page = add_data_page(app, services)
+    robustness_page = add_robustness_page(app, services, data_page)
     add_compare_page(app, services, data_page, robustness_page)
     add_evaluate_page(app, services)
     return app

@@ -84,7 +84,10 @@ def race(backend: str, network: str) -> dict[str, Any]:
 
     (images, labels), test = _mnist()
     recipes = {"fast": QUICK[network], "original": ORIGINAL[network]}
-    models = {name: backend_named(backend).build(BUNDLED[network], seed=each.seed) for name, each in recipes.items()}
+    models = {
+        name: backend_named(backend).build(each.trained(BUNDLED[network]), seed=each.seed)
+        for name, each in recipes.items()
+    }
     for model in models.values():
         _warm_up(model, images, labels, test)
     runners = [Runner(models[name], recipe, images, labels) for name, recipe in recipes.items()]

@@ -83,7 +83,7 @@ def _register_address(app: Dash, services: Services) -> None:
             beside.data,
             second,
             *picked(beside.image.sample if beside.image else None),
-            f"{beside.backend}:{beside.model}" if beside.model else None,
+            f"{beside.backend}:{network_of(beside.model)}" if beside.model else None,
             beside.run,
             {"panels": panels},
             picture,

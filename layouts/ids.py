@@ -47,7 +47,6 @@ SECOND_MODEL = "second-model"
 FACTOR = "factor"
 
 GRID = "grid"
-TIME_LINE = "time-line"
 POPOVER = "popover"
 ADD_PANEL = "add-panel"
 EVERY_LAYER = "every-layer"

@@ -22,7 +22,7 @@ def time_line(store: RunStore, id: str) -> dict[str, Any]:
 
     Returns:
         `id`, `title`, `active` (whether there will be more) and `moments`, each with the `name` of the snapshot, its
-        `tick` (epochs, as short as can be), its `title`, and `words` for how good the network was.
+        `epoch`, its `tick` (epochs, as short as can be), its `title`, and `words` for how good the network was.
 
     Raises:
         RunError: there is no such run.
@@ -35,6 +35,7 @@ def time_line(store: RunStore, id: str) -> dict[str, Any]:
         "moments": [
             {
                 "name": each.name,
+                "epoch": each.epoch,
                 "tick": tick(each),
                 "title": moment(each, run.epochs_in_all),
                 "words": _words(run, each),

@@ -26,8 +26,7 @@ def names_of(services: Services, networks: Sequence[Asked]) -> list[tuple[str, s
     """The title of each network in its framework, and the part of it that tells it from the others here."""
     models, backends = [], []
     for network in networks:
-        source, _, snapshot = network.model.partition("@")
-        models.append(" · ".join(each for each in (services.title(source), snapshot) if each))
+        models.append(services.title(network.model))
         titles = (each.title for each in services.backends if each.name == network.backend)
         backends.append(next(titles, network.backend))
     whole = [" · ".join(each) for each in zip(models, backends, strict=True)]

@@ -55,7 +55,6 @@ def page(services: Services) -> Any:
             html.A("Train a network", id=ids.NOTICE_TRAIN, href="train/", className="text-button", hidden=True)
         ),
         after=[
-            _time_line(),
             html.Div(className="tooltip", role="status", hidden=True),
             html.Div(id=ids.POPOVER, className="popover", role="dialog", hidden=True),
         ],
@@ -412,13 +411,6 @@ def _run(services: Services) -> Any:
         w=200,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         **{"aria-label": "Training run"},
-    )
-
-
-def _time_line() -> Any:
-    """Where one moves through a training; assets/snapshots.js fills it, and shows it where the model is a run's."""
-    return html.Section(
-        id=ids.TIME_LINE, className="time-line", hidden=True, **{"aria-label": "Time line of the training"}
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from layerscope.backends.base import Backend, BackendError, Model, Optimiser
 from layerscope.models.architecture import Activation, Architecture, BatchNorm, Conv2D, Dense, Flatten, Input, MaxPool2D
+from layerscope.training.recipes import Recipe
 
 NORMED = Architecture(
     name="normed",
@@ -126,6 +127,16 @@ def test_dropout_is_at_work_while_training(backend: Backend, reference: ModuleTy
     batch = next(batches(network, 1))
     losses = {step.loss for step in model.fit([batch] * 6, [0.0] * 6, Optimiser(name="sgd"))}
     assert len(losses) > 1
+
+
+def test_dropout_rests_where_the_recipe_has_none_at_work(backend: Backend, reference: ModuleType) -> None:
+    network = reference.NETWORKS["dense"]
+    weights = reference.random_weights(network)
+    learning = backend.build(Recipe(epochs=1, dropout=False).trained(network), weights)
+    images, labels = batch = next(batches(network, 1))
+    losses = [step.loss for step in learning.fit([batch] * 3, [0.0] * 3, Optimiser(name="sgd"))]
+    odds = backend.build(network, weights).probabilities(images)[np.arange(len(labels)), labels]
+    np.testing.assert_allclose(losses, -np.log(odds).mean(), rtol=1e-4)
 
 
 def test_it_ends_with_the_batches_or_the_learning_rates(backend: Backend) -> None:

@@ -13,7 +13,6 @@ from layerscope.backends import Backend
 from layerscope.layouts.compare.callbacks import add_compare_page
 from layerscope.layouts.compare.page import choices
 from layerscope.layouts.data.callbacks import add_data_page
-from layerscope.layouts.data.sources import Sources
 from layerscope.layouts.robustness.callbacks import add_robustness_page
 from layerscope.layouts.services import Services
 from layerscope.layouts.wire import unpacked
@@ -53,9 +52,8 @@ def run(services: Services) -> str:
 def client(services: Services) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    sources = Sources(services)
-    data = add_data_page(main, services, sources)
-    add_compare_page(main, services, data, add_robustness_page(main, services, sources, data))
+    data = add_data_page(main, services)
+    add_compare_page(main, services, data, add_robustness_page(main, services, data))
     return main.server.test_client()
 
 
@@ -104,7 +102,7 @@ def test_a_run_and_its_snapshot_stand_side_by_side(client: FlaskClient, services
     told = answered(client, run, f"{run}@epoch-000", "dense")
     assert [column["fault"] for column in told["columns"]] == ["", "", ""]
     assert [column["title"].split(" · ")[0] for column in told["columns"]] == ["Mine", "Mine", BUNDLED["dense"].title]
-    assert "epoch-000" in told["columns"][1]["title"]
+    assert "before the first step" in told["columns"][1]["title"]
     one, two = (np.array(column["probabilities"]) for column in told["columns"][:2])
     assert np.abs(one - two).max() > 1e-3
     found = ask(client, "parity", run, f"{run}@epoch-000", other=1)
@@ -112,8 +110,7 @@ def test_a_run_and_its_snapshot_stand_side_by_side(client: FlaskClient, services
     assert "kernel is another" in found["drawing"]["conclusion"]
 
 
-def test_snapshots_curves_and_facts_of_a_run(client: FlaskClient, run: str) -> None:
-    assert [name for name, _ in ask(client, "snapshots", run=run)["snapshots"]] == ["epoch-000", "epoch-002"]
+def test_curves_and_facts_of_a_run(client: FlaskClient, run: str) -> None:
     figure = ask(client, "curves", runs=[run.removeprefix("run:")])["figure"]
     assert figure["data"]
     assert ask(client, "curves", runs=[])["figure"] is None
@@ -121,8 +118,6 @@ def test_snapshots_curves_and_facts_of_a_run(client: FlaskClient, run: str) -> N
     (facts,) = ask(client, "facts", run)["facts"]
     assert facts["parameters"] == 407_050
     assert facts["bytes"] > 1_600_000
-    missing = ask(client, "snapshots", run="run:nothing")
-    assert missing["fault"].startswith("There is no run 'nothing'")
 
 
 def test_measuring_gives_latency_accuracy_and_calibration(client: FlaskClient) -> None:

@@ -51,7 +51,7 @@ def only_given(data: Path | None, name: str) -> tuple[Path, ...]:
 def client_of(services: Services) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    add_data_page(main, services, services.sources)
+    add_data_page(main, services)
     return main.server.test_client()
 
 

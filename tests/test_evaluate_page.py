@@ -394,6 +394,19 @@ def test_work_that_nobody_looks_at_stops(monkeypatch: pytest.MonkeyPatch) -> Non
         worker.step(1, 2)
 
 
+def test_work_that_one_browser_leaves_goes_on_only_where_another_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "GRACE", 0.2)
+    desk = Desk(at_once=2)
+    left, watched = (desk.begin(key, lambda worker: steady(worker, lambda: False)) for key in ("left", "watched"))
+    for worker in (left, watched):
+        worker.leave()
+    assert desk.known("watched") is watched
+    assert (settled(left).status, left.message) == ("stopped", work.ALONE)
+    assert not watched.over
+    watched.stop()
+    assert settled(watched).message == work.STOPPED
+
+
 def test_a_matrix_of_many_classes_shows_those_with_the_most_mistakes() -> None:
     labels = np.repeat(np.arange(1000), 2)
     predicted = labels.copy()
@@ -446,13 +459,22 @@ def test_every_snapshot_of_a_run_can_be_evaluated(tmp_path: Path, pytorch: Backe
     client = main.server.test_client()
     snapshots = client.get("/evaluate/choices").get_json()["snapshots"][f"run:{id}"]
     assert snapshots == [
-        {"value": "epoch-002", "label": "after 2 epochs"},
+        {"value": "epoch-002", "label": "epoch 2"},
         {"value": "epoch-000", "label": "before the first step"},
     ]
     sources = [f"run:{id}", f"run:{id}@epoch-002", f"run:{id}@epoch-000"]
     last, same, first = (followed(client, "state", model=source, data="digits") for source in sources)
     assert last["status"] == same["status"] == first["status"] == "done"
     assert last["id"] == same["id"] != first["id"]
+    again = ask(client, "state", model=sources[0], data="digits", start=True)
+    assert (again["status"], again["id"]) == ("done", last["id"])  # at once: it is kept
+    shares = ask(client, "accuracies", model=sources[0], data="digits")
+    assert list(shares) == ["epoch-000", "epoch-002"]
+    shown = {each["name"]: each["words"] for each in first["numbers"]}
+    assert f"{shares['epoch-000']:.2%}" == shown["accuracy"]
+    assert ask(client, "accuracies", model=sources[0], data="test") == {}
+    none = ask(client, "accuracies", model=sources[0], backend="nothing")
+    assert none["fault"].startswith("There is no backend 'nothing'")
     unknown = followed(client, "state", model=f"run:{id}@epoch-009", data="digits")
     assert (unknown["status"], "epoch-009" in unknown["message"]) == ("failed", True)
 

@@ -20,6 +20,7 @@ from layerscope.layouts.data.choice import Choice
 from layerscope.layouts.data.sources import Opened, Sources
 from layerscope.layouts.pictures import Source, prepared
 from layerscope.layouts.robustness.callbacks import add_robustness_page
+from layerscope.layouts.robustness.sweeps import Wanted
 from layerscope.layouts.services import Services
 from PIL import Image
 
@@ -48,7 +49,7 @@ def digits(sources: Sources) -> Opened:
 def client(services: Services, sources: Sources) -> FlaskClient:
     main = Dash("layerscope")
     main.layout = []
-    add_robustness_page(main, services, sources, add_data_page(main, services, sources))
+    add_robustness_page(main, services, add_data_page(main, services))
     return main.server.test_client()
 
 
@@ -186,3 +187,11 @@ def test_what_cannot_be_measured_is_refused(ask: Callable[..., Any]) -> None:
     assert "Received: fog" in ask("start", disturbances=["fog"])["fault"]
     assert ask("start", viewer="four", networks=["pytorch:/etc/passwd"])["job"] is None
     assert ask("state", data="unknown")["gone"]
+
+
+def test_snapshots_of_a_run_are_measured_one_by_one(trained: Any) -> None:
+    own = Services(model="cnn-compact", backend="pytorch", home=trained.home)
+    run = f"run:{trained.id}"
+    asked = [run, f"{run}@epoch-001", f"{run}@epoch-009", "run:nothing@epoch-001", "cnn-compact@epoch-001"]
+    wanted = Wanted.of({**WANTED, "networks": [f"pytorch:{each}" for each in asked], "count": COUNT}, own)
+    assert [each.model for each in wanted.networks] == [run, f"{run}@epoch-001"]

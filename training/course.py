@@ -239,7 +239,7 @@ def _model(folder: RunFolder, config: RunConfig, begin: Position | None) -> Mode
         weights = _taken_over(RunStore(folder.path.parents[1]).start_weights(config), config)
     else:
         weights = initial_weights(config.network, seed)
-    return backend.build(config.network, weights)
+    return backend.build(config.recipe.trained(config.network), weights)
 
 
 def _taken_over(path: Path, config: RunConfig) -> dict[str, dict[str, Array]]:

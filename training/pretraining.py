@@ -98,7 +98,7 @@ def pretrain(name: str, data: Path | None, backend: str, out: Path, recipe: Reci
         BackendError: there is no such backend, or its framework is missing.
     """
     recipe = recipe or FAST[name]
-    model = backend_named(backend).build(BUNDLED[name], seed=recipe.seed)
+    model = backend_named(backend).build(recipe.trained(BUNDLED[name]), seed=recipe.seed)
     learnt_from = material(data, model.input_shape)
     print(f"{name}: {len(learnt_from.images)} images", flush=True)
     for epoch in train(model, learnt_from, recipe):

@@ -48,7 +48,7 @@
   /* From controls to stores */
   clientside.collectSubject = function (model, backend, invert, crop, scale, centre, current) {
     const off = ["invert", "crop", "scale", "centre"].filter((name, i) => ![invert, crop, scale, centre][i]);
-    const subject = { model: scope.snapshots.kept(model, current), backend, off };
+    const subject = { model: scope.snapshots.kept(model, current && current.model), backend, off };
     if (JSON.stringify(subject) === JSON.stringify(current)) return nothing();
     return subject;
   };
@@ -142,6 +142,7 @@
   scope.loading = {
     /* What the server is doing, null for nothing, undefined when it does not answer. */
     async stage() {
+      if (!scope.asked) return null; // a busy browser is still making the page
       const query = new URLSearchParams({ model: scope.asked.model, backend: scope.asked.backend });
       try { return await (await fetch("loading?" + query)).json(); } catch (error) { return undefined; }
     },

@@ -95,10 +95,13 @@
     set("second-digit", { value: source.sample ? String(source.sample[0]) : null });
     set("second-index", { value: source.sample ? source.sample[1] : "" });
   }
-  function compare(model, backend) { set("second-model", { value: backend + ":" + model }); }
+  function compare(model, backend) {
+    set("beside", { data: { ...beside, model, backend } });
+    set("second-model", { value: backend + ":" + scope.training.network(model) });
+  }
   clientside.collectBeside = function (second, run, now) {
-    const [backend, ...model] = (second || "").split(":");
-    const wanted = { ...now, model: second ? model.join(":") : null, backend: second ? backend : null, run: run || null };
+    const [backend, ...named] = (second || "").split(":"), model = scope.snapshots.kept(named.join(":"), now && now.model);
+    const wanted = { ...now, model: model || null, backend: second ? backend : null, run: run || null };
     return !now || same(wanted, now) ? nothing() : wanted;
   };
   window.addEventListener("click", (event) => {

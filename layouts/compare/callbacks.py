@@ -33,7 +33,7 @@ def add_compare_page(main: Dash, services: Services, data: Dash, robustness: Das
         robustness: the app of the page of disturbed images, whose charts and sweeps are used.
     """
     assets = Path(__file__).parent / "assets"
-    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "greys.js", "ink.js")]
+    scripts = [main.get_asset_url(name) for name in ("arrays.js", "wire.js", "greys.js", "ink.js", "timeline.js")]
     scripts += [data.get_asset_url("form.js"), robustness.get_asset_url("chart.js")]
     styles = [robustness.get_asset_url("chart.css")]
     app = add_page(main, "compare", partial(compare_page, services), assets, scripts, styles)

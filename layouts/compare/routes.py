@@ -11,7 +11,6 @@ from ...datasets.base import DatasetError
 from ...drawing.ink import InkError
 from ...evaluation.parity import ParityError
 from ...training.config import RunError
-from ...training.runs import SOURCE
 from ..exchange import as_frame, sent
 from ..naming import Asked
 from ..services import Services
@@ -40,7 +39,6 @@ def register_compare_routes(server: Flask, services: Services, prefix: str) -> N
         "facts": lambda given: _facts(services, measures, Question.of(given)),
         "measure": lambda given: measures.measured(Asked(str(given["model"]), str(given["backend"]))),
         "curves": lambda given: _curves(services, given),
-        "snapshots": lambda given: _snapshots(services, str(given.get("run"))),
     }
 
     @routes.post("/<task>")
@@ -82,11 +80,3 @@ def _curves(services: Services, given: Mapping[str, Any]) -> Any:
     ids = [str(id) for id in given.get("runs", [])][:4]
     runs = [found for id in ids if (found := services.run(id))]
     return {"fault": None, "figure": curves(runs).to_dict() if runs else None}
-
-
-def _snapshots(services: Services, id: str) -> Any:
-    """The moments of a run that can be looked at."""
-    if services.store is None:
-        raise RunError("This server keeps no runs.")
-    found = services.store.snapshots(id.removeprefix(SOURCE))
-    return {"fault": None, "snapshots": [[each.name, f"epoch {each.epoch:g}"] for each in found]}

@@ -9,14 +9,13 @@ from ..frame import add_page
 from ..services import Services
 from .page import data_page
 from .routes import register_data_routes
-from .sources import Sources
 
 PREFIX = "/data"
 
 
-def add_data_page(main: Dash, services: Services, sources: Sources) -> Dash:
+def add_data_page(main: Dash, services: Services) -> Dash:
     """Adds the page of data sets to the server of the main page, at `/data/`, in the same look."""
     assets = Path(__file__).parent / "assets"
-    app = add_page(main, "data", partial(data_page, services, sources), assets)
-    register_data_routes(app.server, services, sources, PREFIX)
+    app = add_page(main, "data", partial(data_page, services), assets)
+    register_data_routes(app.server, services, PREFIX)
     return app

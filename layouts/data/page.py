@@ -7,16 +7,15 @@ from dash import html
 from ..frame import framed
 from ..page import backend_option
 from ..services import Services
-from .sources import Sources
 
 
-def data_page(services: Services, sources: Sources) -> Any:
+def data_page(services: Services) -> Any:
     """The whole page, without data."""
     return framed(
         "data",
         "Skip to the images",
         [html.Div([_choice(), _classes()], className="data-side"), _images(), _way()],
-        choices={"data": sources.offered(), **models(services)},
+        choices={"data": services.sources.offered(), **models(services)},
     )
 
 

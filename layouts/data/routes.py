@@ -19,7 +19,7 @@ from ..services import Services
 from .choice import OWN, Choice
 from .passage import Network, address_of, network_of
 from .sheets import BY_CONTENT, COLUMNS, PAGE, Pictures, counts, mean_images, page_of, sheet, tile_size, tiles_of
-from .sources import Opened, Opening, Sources
+from .sources import Opened, Opening
 
 EVERY = "all"
 """Stands for all classes in an address."""
@@ -28,19 +28,19 @@ KEPT = 64
 """Sheets that the server remembers, most of them below 100 KB."""
 
 
-def register_data_routes(server: Flask, services: Services, sources: Sources, prefix: str) -> None:
+def register_data_routes(server: Flask, services: Services, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     routes = Blueprint("data", __name__, url_prefix=prefix)
     pictures = Pictures(KEPT)
 
     def opened(id: str) -> Opened:
-        return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
+        return services.sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
 
     @routes.post("/open")
     def open_data() -> Response:
         """A data set's facts, how far it has come, or why there is none."""
         try:
-            found = sources.open(choice_of(sent()))
+            found = services.sources.open(choice_of(sent()))
         except DatasetError as error:
             return as_fault(error)
         if isinstance(found, Opening):

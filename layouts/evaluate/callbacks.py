@@ -14,6 +14,7 @@ PREFIX = "/evaluate"
 
 def add_evaluate_page(main: Dash, services: Services) -> Dash:
     """Adds the page to the server of the main page, at `/evaluate/`, in the same look."""
-    app = add_page(main, "evaluate", evaluate_page, Path(__file__).parent / "assets")
+    scripts = [main.get_asset_url("timeline.js")]
+    app = add_page(main, "evaluate", evaluate_page, Path(__file__).parent / "assets", scripts)
     register_evaluate_routes(app.server, services, PREFIX)
     return app

@@ -16,6 +16,7 @@ from ...evaluation.evaluate import answers
 from ...evaluation.metrics import Answers, Metrics, joined, metrics_of
 from ...evaluation.nearest import nearest
 from ...evaluation.sets import SETS, Labelled, labelled
+from ..moments import network_of
 from ..panels import digest
 from ..services import Services
 from .pictures import Data, neighbours
@@ -23,6 +24,8 @@ from .work import Desk, Work
 
 MOST_BYTES = 512 * 2**20
 """Of images that are kept for galleries; what is larger is kept alone."""
+SHARED_BY = 8
+"""Evaluations that images with a name are reckoned to be shared by."""
 FIRST, LARGEST = 100, 1000
 """Images of the first batch, so that there is something to see soon, and of the largest."""
 
@@ -109,9 +112,29 @@ class Evaluations:
         return self._services.pool.stage(subject.model, subject.backend)
 
     def of(self, subject: Subject, start: bool) -> Work | None:
-        """How an evaluation stands; `start` begins it where it is not under way."""
+        """How an evaluation stands; `start` begins it where it is neither kept nor under way."""
         key = digest(*subject)
-        return self._desk.begin(key, lambda work: self._evaluate(work, subject)) if start else self._desk.known(key)
+        work = self._desk.known(key)
+        if not start or (work and self._holds(work, subject)):
+            return work
+        return self._desk.begin(key, lambda work: self._evaluate(work, subject))
+
+    def accuracies(self, subject: Subject) -> dict[str, float]:
+        """Name of a snapshot → share of the images that it is right about, for those that have been evaluated."""
+        network = network_of(subject.model)
+        names = [each.name for each in self._services.snapshots(network)]
+        ids = {name: self._desk.result(digest(*subject._replace(model=f"{network}@{name}"))) for name in names}
+        return {name: found.metrics.accuracy for name, id in ids.items() if id and (found := self.found(id))}
+
+    def _holds(self, work: Work, subject: Subject) -> bool:
+        """Whether what came of it is kept and would come of it again; a user's own images may have changed."""
+        found = self.finished(work)
+        if found is None or subject.data not in SETS:
+            return False
+        try:
+            return self._services.open(subject.model, subject.backend).version == found.model.version
+        except BackendError:
+            return False  # beginning it again says why
 
     def shown(self, work: Work) -> Shown | None:
         """What there is to see of it by now."""
@@ -220,11 +243,13 @@ class Evaluations:
 
 
 def _size(found: Found) -> int:
-    return min(MOST_BYTES, found.images.images.nbytes + found.answers.labels.nbytes * 3)
+    """Bytes. Named images are kept once for all evaluations of them, such as those of the snapshots of a training."""
+    images = found.images.images.nbytes // (SHARED_BY if found.subject.data in SETS else 1)
+    return min(MOST_BYTES, images + found.answers.labels.nbytes * 3 + 4 * found.model.parameters)
 
 
 def subject_of(sent: Mapping[str, Any], services: Services) -> Subject:
-    """What the page asks to evaluate.
+    """What the page asks to evaluate; of a training its last snapshot by name, which it may not be for long.
 
     Raises:
         BackendError: there is no such backend.
@@ -233,4 +258,6 @@ def subject_of(sent: Mapping[str, Any], services: Services) -> Subject:
     if backend not in [entry.name for entry in services.backends]:
         there = ", ".join(entry.name for entry in services.backends)
         raise BackendError(f"There is no backend {backend!r}; there are {there}.")
+    if snapshots := services.snapshots(model):
+        model = model if "@" in model else f"{model}@{snapshots[-1].name}"
     return Subject(model, backend, str(sent.get("data") or "test"))

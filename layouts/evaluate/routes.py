@@ -16,6 +16,7 @@ from ...evaluation.sets import SETS, there
 from ...training.config import RunError
 from ...training.runs import SOURCE
 from ..exchange import as_fault, as_json, sent
+from ..moments import moment
 from ..panels import digest
 from ..services import Services
 from . import figures, gallery, pictures
@@ -59,9 +60,19 @@ def register_evaluate_routes(server: Flask, services: Services, prefix: str) -> 
             return as_json({"status": "none"})
         if given.get("stop"):
             work.stop()
+        if given.get("leave"):
+            work.leave()
         told = state_of(evaluations, work, given)
         opening = None if told.get("total") else evaluations.opening(subject)
         return as_json({**told, "message": opening} if opening else told)
+
+    @routes.post("/accuracies")
+    def accuracies() -> Response:
+        """How often each snapshot of a training is right, as far as that is known."""
+        try:
+            return as_json(evaluations.accuracies(subject_of(sent(), services)))
+        except BackendError as error:
+            return as_fault(error)
 
     @routes.post("/gallery")
     def images() -> Response:
@@ -142,13 +153,7 @@ def _snapshots(services: Services, source: str) -> list[dict[str, str]]:
         found = services.store.snapshots(source.removeprefix(SOURCE))
     except RunError:
         return []
-    return [{"value": snapshot.name, "label": _words(snapshot.epoch, snapshot.step)} for snapshot in reversed(found)]
-
-
-def _words(epoch: float, step: int) -> str:
-    if not step:
-        return "before the first step"
-    return f"after {epoch:g} epoch{'' if epoch == 1 else 's'}" if float(epoch).is_integer() else f"after step {step:,}"
+    return [{"value": snapshot.name, "label": moment(snapshot)} for snapshot in reversed(found)]
 
 
 def state_of(evaluations: Evaluations, work: Work, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 UNWATCHED = 20.0
 """Seconds after which work that nobody asks for any more is stopped."""
+GRACE = 1.0
+"""Seconds in which another browser may ask for work that one has left."""
 ALONE = "Stopped, because nobody was looking."
 STOPPED = "Stopped."
 REMEMBERED = 64
@@ -62,6 +64,10 @@ class Work:
         """Ends it at its next step."""
         self._wanted = False
 
+    def leave(self) -> None:
+        """Says that a browser looks at something else now; the work ends unless another one asks for it soon."""
+        self.asked = time.monotonic() - UNWATCHED + GRACE
+
     def step(self, done: int, total: int, message: str = "") -> None:
         """Says how far the work is.
 
@@ -91,6 +97,12 @@ class Desk:
         if work:
             work.asked = time.monotonic()
         return work
+
+    def result(self, key: str) -> Any:
+        """What came of the last work of that key; None before it is done. This is no sign that somebody wants it."""
+        with self._lock:
+            work = self._known.get(key)
+        return work.result if work else None
 
     def begin(self, key: str, do: Callable[[Work], Any]) -> Work:
         """Begins the work of that key, unless it is under way.

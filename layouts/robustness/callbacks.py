@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dash import Dash
 
-from ..data.sources import Sources
 from ..frame import add_page
 from ..services import Services
 from .page import robustness_page
@@ -14,22 +13,21 @@ from .routes import register_robustness_routes
 PREFIX = "/robustness"
 
 
-def add_robustness_page(main: Dash, services: Services, sources: Sources, data: Dash) -> Dash:
+def add_robustness_page(main: Dash, services: Services, data: Dash) -> Dash:
     """Adds the robustness page to the server of the main page, at `/robustness/`, in the same look.
 
     Args:
         main: the app of the page one draws on.
         services: of the server.
-        sources: the data sets, which the page of data sets has, too.
         data: the app of that page, some of whose scripts are used.
     """
     app = add_page(
         main,
         "robustness",
-        partial(robustness_page, services, sources),
+        partial(robustness_page, services),
         Path(__file__).parent / "assets",
-        scripts=[data.get_asset_url("form.js")],
+        scripts=[main.get_asset_url("timeline.js"), data.get_asset_url("form.js")],
         styles=[data.get_asset_url("form.css")],
     )
-    register_robustness_routes(app.server, services, sources, PREFIX)
+    register_robustness_routes(app.server, services, PREFIX)
     return app

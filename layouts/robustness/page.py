@@ -6,7 +6,6 @@ from dash import html
 
 from ...evaluation.disturbances import DISTURBANCES
 from ..data.page import models
-from ..data.sources import Sources
 from ..frame import framed
 from ..services import Services
 from .sweeps import MOST_IMAGES, MOST_NETWORKS
@@ -15,14 +14,14 @@ COUNTS = (200, 1_000, 2_000, 5_000, MOST_IMAGES)
 """Images that can be chosen: an accuracy of 90 % is then known to 4, 2, 1.3, 0.8 and 0.6 % on either side."""
 
 
-def robustness_page(services: Services, sources: Sources) -> Any:
+def robustness_page(services: Services) -> Any:
     """The whole page, without curves."""
     return framed(
         "robustness",
         "Skip to the curves",
         [_choice(), _curves()],
         choices={
-            "data": sources.offered(),
+            "data": services.sources.offered(),
             **models(services),
             "counts": COUNTS,
             "mostNetworks": MOST_NETWORKS,

@@ -14,7 +14,7 @@ from ...evaluation.robustness import WORST, Material, Point
 from ..data.passage import address_of, network_of
 from ..data.routes import asked_network
 from ..data.sheets import Pictures, sheet, tile_size, tiles_of
-from ..data.sources import Opened, Sources
+from ..data.sources import Opened
 from ..exchange import as_fault, as_json, sent
 from ..naming import Asked
 from ..services import Services
@@ -24,14 +24,14 @@ KEPT = 128
 """Pictures that the server remembers, most of them below 30 KB."""
 
 
-def register_robustness_routes(server: Flask, services: Services, sources: Sources, prefix: str) -> None:
+def register_robustness_routes(server: Flask, services: Services, prefix: str) -> None:
     """Adds the routes below the page's own address."""
     routes = Blueprint("robustness", __name__, url_prefix=prefix)
-    sweeps = Sweeps(services, sources)
+    sweeps = Sweeps(services)
     pictures = Pictures(KEPT)
 
     def opened(id: str) -> Opened:
-        return sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
+        return services.sources.opened(id) or abort(404, "This data set is no longer kept; open it again.")
 
     @routes.post("/<any(start, stop, state):what>")
     def follow(what: str) -> Response:

@@ -14,8 +14,9 @@ from ...evaluation.robustness import Material, Point, UnlikeError, curve, in_wor
 from ...training.config import RunError
 from ...training.runs import SOURCE
 from ...visualizers.contract import Frame
-from ..data.sources import Opened, Sources
+from ..data.sources import Opened
 from ..jobs import Job, Jobs
+from ..moments import network_of
 from ..naming import Asked, names_of
 from ..panels import digest
 from ..services import Services
@@ -53,9 +54,9 @@ class Wanted:
         Raises:
             ValueError: an unknown disturbance, or no number of images.
         """
-        known, backends = services.recent("models"), {each.name for each in services.backends}
+        backends = {each.name for each in services.backends}
         networks = [Asked.of(str(each)) for each in sent.get("networks") or []]
-        networks = [each for each in networks if each.model.partition("@")[0] in known and each.backend in backends]
+        networks = [each for each in networks if each.backend in backends and _offered(each.model, services)]
         names = [str(name) for name in sent.get("disturbances") or []]
         count = sent.get("count")
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_IMAGES:
@@ -67,8 +68,8 @@ class Wanted:
 class Sweeps:
     """What has been measured, and who measures: one sweep at a time, so that two that ask for the same share it."""
 
-    def __init__(self, services: Services, sources: Sources) -> None:
-        self._services, self._sources = services, sources
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._jobs = Jobs(at_once=1)
         self._watched: LRUCache[str, str] = LRUCache(256)
         self._points: LRUCache[tuple[str, ...], Points] = LRUCache(KEPT)
@@ -78,7 +79,7 @@ class Sweeps:
 
     def start(self, viewer: str, wanted: Wanted) -> None:
         """Begins a sweep for a browser; its last one ends."""
-        opened = self._sources.opened(wanted.data)
+        opened = self._services.sources.opened(wanted.data)
         if opened is None or not wanted.networks or not wanted.disturbances:
             return
         key = digest(wanted.data, *map(str, wanted.networks), *wanted.disturbances, str(wanted.count))
@@ -96,7 +97,7 @@ class Sweeps:
 
     def state(self, viewer: str, wanted: Wanted) -> dict[str, Any]:
         """How a browser's sweep stands, and all curves that it asks for as far as they are known."""
-        job, opened = self._job(viewer), self._sources.opened(wanted.data)
+        job, opened = self._job(viewer), self._services.sources.opened(wanted.data)
         told = [self._told(network, wanted, opened) for network in wanted.networks] if opened else []
         share = sum(each["share"] for each in told) / len(told) if told else 0.0
         words = self._words(wanted, opened) if opened else {}
@@ -106,7 +107,7 @@ class Sweeps:
 
     def point(self, network: Asked, wanted: Wanted, disturbance: str, strength: float) -> Point | None:
         """One point with its worst images; None before it has been measured."""
-        opened = self._sources.opened(wanted.data)
+        opened = self._services.sources.opened(wanted.data)
         points = self._known(network, wanted, opened) if opened else {}
         return points.get((disturbance, strength))
 
@@ -193,6 +194,13 @@ class Sweeps:
             return str(store.weights_path(model))
         except RunError:
             return model
+
+
+def _offered(model: str, services: Services) -> bool:
+    """Whether a page may measure it: a model that can be chosen, or a snapshot of one."""
+    network = network_of(model)
+    names = [network, *(f"{network}@{each.name}" for each in services.snapshots(network))]
+    return network in services.recent("models") and model in names
 
 
 def _key(version: str, network: Asked, wanted: Wanted, opened: Opened) -> tuple[str, ...]:

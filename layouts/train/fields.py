@@ -191,6 +191,10 @@ def _more(values: Values) -> list[Any]:
         _number("momentum", "Momentum", values, "Of SGD only.", min=0, max=0.999, step=0.1),
         _number("beta2", "Memory β₂", values, "Of Adam, for squares.", min=0, max=0.9999, step=0.001),
         _number("label-smoothing", "Label smoothing", values, "Aims a little below certain.", min=0, step=0.05),
+        html.Div(
+            _switch("dropout", "Dropout", values, description="Mute units at random, where the network says so."),
+            className="switch-field",
+        ),
     ]
 
 

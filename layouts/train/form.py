@@ -152,6 +152,7 @@ def _recipe(values: Values) -> Recipe:
         schedule=values.get("schedule"),  # type: ignore[arg-type]  # likewise
         optimiser=optimiser,
         augmentation=Augmentation() if values.get("augmentation") else None,
+        dropout=bool(values.get("dropout")),
         validation=_number(values, "validation", "The validation split") / 100,
         seed=_whole(values, "seed", "The seed"),
     )

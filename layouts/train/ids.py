@@ -2,13 +2,13 @@
 
 FIELDS = (
     "network", "architecture", "backend", "begin", "weights", "source", "path", "skip", "share", "validation", "epochs",
-    "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "beta2", "label-smoothing",
-    "seed", "title",
+    "batch", "optimiser", "rate", "schedule", "augmentation", "dropout", "weight-decay", "momentum", "beta2",
+    "label-smoothing", "seed", "title",
 )  # fmt: skip
 """The form's fields, by the names that their values go by."""
 RECIPE_FIELDS = (
-    "validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum",
-    "beta2", "label-smoothing",
+    "validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "dropout", "weight-decay",
+    "momentum", "beta2", "label-smoothing",
 )  # fmt: skip
 """Those that a recipe fills."""
 
@@ -48,4 +48,6 @@ def field(name: str) -> str:
 
 def value_of(name: str) -> str:
     """The property of that control that holds its value."""
-    return {"augmentation": "checked", "skip": "checked", "architecture": "data"}.get(name, "value")
+    if name in ("augmentation", "dropout", "skip"):
+        return "checked"
+    return "data" if name == "architecture" else "value"

@@ -27,6 +27,7 @@ def filled(recipe: Recipe) -> dict[str, Any]:
         "rate": f"{recipe.learning_rate:g}",
         "schedule": recipe.schedule,
         "augmentation": recipe.augmentation is not None,
+        "dropout": recipe.dropout,
         "weight-decay": f"{optimiser.weight_decay:g}",
         "momentum": optimiser.momentum,
         "beta2": optimiser.beta2,

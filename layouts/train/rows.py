@@ -128,6 +128,7 @@ def _facts(run: Run, backends: Mapping[str, str]) -> str:
         SCHEDULES.get(str(recipe.get("schedule")), "").lower(),
         f"batches of {recipe['batch']}" if recipe.get("batch") else "all images at once",
         "augmented" if recipe.get("augmentation") else "",
+        "" if recipe.get("dropout", True) else "without dropout",
         f"seed {recipe.get('seed', 0)}",
         f"begun from {start}" if start else "",
         "unreadable pictures left out" if data.get("skip_unreadable") else "",

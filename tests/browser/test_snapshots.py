@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from layerscope.backends.opening import open_model
+from layerscope.evaluation.metrics import measure
+from layerscope.evaluation.predictions import predict
+from layerscope.evaluation.sets import labelled
+from layerscope.layouts.pictures import Source
 from layerscope.models.bundled import BUNDLED
 from layerscope.training.folder import Status
 from layerscope.training.runs import RunStore
@@ -27,6 +31,9 @@ POINTS = """(name) => [...document.querySelector(`.time-curves path[data-class="
 KEEP_MOMENTS = """() => { window.moments = []; new MutationObserver(() => moments.push(
     document.querySelector(".time-words strong").textContent)).observe(document.querySelector(".panels-title"),
     { childList: true, characterData: true, subtree: true }); }"""
+
+COUNT = """() => { window.steps = history.length; window.emptied = 0; new MutationObserver(() => emptied++).observe(
+    document.querySelector(".found"), { attributes: true, attributeFilter: ["hidden"] }); }"""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +133,9 @@ def test_the_slider_takes_the_whole_page_through_the_training(
 
 
 def test_it_plays_one_moment_after_the_other_and_stops_at_the_end(page: Dashboard, trained: Any) -> None:
-    window = page.visit(*PANELS, model=f"run:{trained.id}@epoch-100", sample="7.0").page
+    beside = {"second_model": f"run:{trained.id}@epoch-000", "second_backend": "pytorch"}
+    window = page.visit(*PANELS, model=f"run:{trained.id}@epoch-100", sample="7.0", **beside).page
+    expect(window.locator("#second-model")).to_have_value("PyTorch · Three epochs · run")
     expect(page.notice).to_contain_text("unknown snapshot, 'epoch-100'")
     expect(window.locator(".time-words")).to_contain_text("Epoch 3 of 3")
     window.get_by_label("How fast it plays").select_option("Fast")
@@ -146,6 +155,47 @@ def test_it_plays_one_moment_after_the_other_and_stops_at_the_end(page: Dashboar
     assert window.evaluate("layerscope.snapshots.index") == 1
     page.choose("#model", BUNDLED["dense"].title)
     expect(window.locator(".time-line")).to_be_hidden()
+    assert page.rest().address.items() >= beside.items()
+
+
+def test_the_same_slider_moves_the_evaluation(page: Dashboard, trained: Any, model_at: Callable[..., Any]) -> None:
+    run, window = f"run:{trained.id}", page.page
+    window.goto(f"{page.server}evaluate/#model={run}@epoch-000&backend=pytorch&data=digits&true=3&show=all")
+    slider, accuracy = window.get_by_label("Moment of the training"), window.locator('[data-number="accuracy"] .value')
+    expect(slider).to_have_value("0", timeout=60_000)
+    expect(window.locator(".gallery-list h2")).to_have_text("Images of 3", timeout=60_000)
+    window.evaluate(COUNT)
+    classes = model_at(0).classes
+    images = labelled("digits", None, (28, 28, 1), classes)
+    for key, place in (("End", LAST), ("ArrowLeft", LAST - 1), ("Home", 0)):
+        slider.press(key)
+        share = measure(predict(model_at(place), images.images), images.labels, classes).accuracy
+        expect(accuracy).to_have_text(f"{share:.2%}", timeout=60_000)
+        expect(window.locator(".time-names")).to_contain_text(f"{share:.2%}", timeout=60_000)
+    assert "true=3" in window.url
+    assert f"{trained.id}%40epoch-000" in window.url
+    assert window.evaluate("[history.length - steps, emptied]") == [0, 0]
+    expect(window.locator(".time-curves path")).to_have_count(1)
+
+
+def test_the_same_slider_moves_the_networks_that_are_compared(
+    page: Dashboard, trained: Any, model_at: Callable[..., Any], image_of: Callable[..., Any]
+) -> None:
+    run, window = f"run:{trained.id}", page.page
+    columns = [f"{run}@epoch-000", run, "dense"]
+    window.goto(f"{page.server}compare/#sample=7.0&" + "&".join(f"with=pytorch:{each}" for each in columns))
+    slider = window.get_by_label("Moment of the training")
+    expect(slider).to_have_value("0", timeout=60_000)
+    window.evaluate("for (const each of document.querySelectorAll('.head, .cell')) each.dataset.mark = 'kept'")
+    slider.press("End")
+    slider.press("ArrowLeft")
+    window.wait_for_function("!layerscope.compare.line.moving")
+    first, ended, dense = window.evaluate("layerscope.compare.answer.columns")
+    expected = model_at(LAST - 1).probabilities(image_of(Source(sample=(7, 0))))[0]
+    np.testing.assert_allclose(first["probabilities"], expected, atol=1e-4)
+    assert [first["model"], ended["model"], dense["model"]] == [f"{run}@epoch-002", run, "dense"]
+    expect(window.get_by_label("Snapshot of network 1")).to_have_value("epoch-002")
+    expect(window.locator(".head:not([data-mark]), .cell:not([data-mark])")).to_have_count(0)
 
 
 def test_a_training_that_goes_on_is_followed_without_a_reload(

@@ -69,6 +69,7 @@
       page.showRows(told);
       if (told.columns.some((column) => column.opening)) retry = setTimeout(ask, RETRY);
       page.after(told);
+      page.travel();
     }
     document.body.classList.toggle("is-loading", !!retry);
     find(".loading").textContent = retry ? told.columns.find((column) => column.opening).opening : "";
@@ -86,6 +87,15 @@
     write(step);
     ask();
   }
+
+  /* Other snapshots of the same trainings: heads and rows stay. */
+  page.step = function (subjects, step = false) {
+    state.subjects = subjects;
+    page.forgetExperiments();
+    clearTimeout(scope.addressing);
+    write(step);
+    ask();
+  };
 
   /* The address */
   async function write(step) {
@@ -172,7 +182,10 @@
     changed({ step: true, networks: true });
   };
   page.choose = function (at, subject) {
-    state.subjects[at] = { ...state.subjects[at], ...subject };
+    const before = state.subjects[at], now = { ...before, ...subject }, { network } = scope.training;
+    const subjects = state.subjects.map((each, place) => (place === at ? now : each));
+    if (now.backend === before.backend && network(now.model) === network(before.model)) return page.step(subjects, true);
+    state.subjects = subjects;
     changed({ step: true, networks: true });
   };
   page.limits = { MOST, FEWEST };

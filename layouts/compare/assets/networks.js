@@ -1,7 +1,7 @@
 /* The columns of the compare page: heads with their pickers, the answers, and a row for each layer. */
 (function () {
   "use strict";
-  const scope = window.layerscope, page = scope.compare, { state, find, make } = page;
+  const scope = window.layerscope, page = scope.compare, { state, find, make } = page, { run, network, snapshot } = scope.training;
   const PAGE = Math.random().toString(36).slice(2, 10); // so that two windows do not take one another's jobs
   const cells = new Map();
 
@@ -23,7 +23,7 @@
   /* Heads: rebuilt only where other networks are compared. */
   let headsOf = "";
   page.showHeads = function (told) {
-    const config = page.config(), key = JSON.stringify([state.subjects, told.columns.map((column) => column.title)]);
+    const config = page.config(), key = JSON.stringify(state.subjects.map((each) => [network(each.model), each.backend]));
     const place = find(".heads");
     document.querySelector(".compare").style.setProperty("--columns", state.subjects.length);
     if (key !== headsOf) {
@@ -37,6 +37,8 @@
     }
     told.columns.forEach((column, at) => {
       const words = place.children[at].querySelector(".head-state"), text = column.fault || column.opening;
+      const picker = place.children[at].querySelector(".snapshot-picker");
+      if (picker) picker.value = snapshot(state.subjects[at].model) || "";
       place.children[at].classList.toggle("is-fault", !!column.fault);
       if (words.textContent !== text) words.textContent = text;
     });
@@ -45,12 +47,12 @@
     find(".dense-words").hidden = !dense;
   };
   function head(config, subject, at) {
-    const card = make("div", "head"), [model, snapshot] = subject.model.split("@"), number = at + 1;
+    const card = make("div", "head"), model = network(subject.model), number = at + 1;
     card.append(select("Network " + number, config.models, model, (value) => page.choose(at, { model: value })));
     const tools = make("div", "head-tools");
     const backends = config.backends.map((each) => ({ ...each, label: each.label + (each.missing ? " (not installed)" : ""), disabled: !!each.missing }));
     tools.append(select("Framework of network " + number, backends, subject.backend, (value) => page.choose(at, { backend: value })));
-    if (model.startsWith("run:")) snapshots(tools, model, snapshot, at);
+    if (run(model)) snapshots(tools, model, at);
     if (state.subjects.length > page.limits.FEWEST) {
       const remove = make("button", "tool icon icon-remove");
       remove.setAttribute("aria-label", "Remove network " + number);
@@ -61,11 +63,13 @@
     card.append(tools, make("p", "head-state note"));
     return card;
   }
-  async function snapshots(tools, model, snapshot, at) {
-    const told = await page.post("snapshots", { run: model });
-    const options = (told.snapshots || []).map(([value, label]) => ({ value, label }));
-    tools.insertBefore(select("Snapshot of network " + (at + 1), [{ value: "", label: "as it ended" }, ...options], snapshot || "", (value) => page.choose(at, { model: value ? model + "@" + value : model })), tools.children[1] || null);
+  async function snapshots(tools, model, at) {
+    const options = (await page.momentsOf(run(model))).map(({ name, title }) => ({ value: name, label: title }));
+    const picker = select("Snapshot of network " + (at + 1), [{ value: "", label: "as it ended" }, ...options], snapshot(state.subjects[at].model) || "", (value) => page.choose(at, { model: value ? model + "@" + value : model }));
+    picker.classList.add("snapshot-picker");
+    tools.insertBefore(picker, tools.children[1] || null);
   }
+  page.renewHeads = function () { headsOf = ""; };
 
   /* Answers: a row for each class, a column for each network. */
   const percent = (value) => (value > 0.9995 && value < 1 ? ">99.9" : (100 * value).toFixed(1)) + " %";
@@ -117,7 +121,7 @@
   page.showRows = function (told) {
     const whole = Object.keys(told.panels).some((id) => id.startsWith("whole.")), rows = whole ? [null] : told.rows;
     const name = (number) => (whole ? "whole" : String(number)), shown = rows.map((_, number) => told.columns.some((_, at) => told.panels[name(number) + "." + at]));
-    const key = JSON.stringify([rows, shown, told.columns.map((column) => [column.title, column.layers.length, column.fault])]);
+    const key = JSON.stringify([rows, shown, told.columns.map((column) => [network(column.model), column.backend, column.layers.length, column.fault])]);
     if (key !== rowsOf) {
       rowsOf = key;
       cells.clear();

@@ -91,7 +91,7 @@
     resting = setTimeout(catchUp, REST);
   }
   function catchUp() {
-    if (scope.ink.drawing || scope.ink.busy || !window.Plotly) return void (resting = setTimeout(catchUp, REST));
+    if (scope.ink.drawing || scope.ink.busy || scope.compare.line.going || !window.Plotly) return void (resting = setTimeout(catchUp, REST));
     const [next] = waiting;
     if (!next) return;
     waiting.delete(next[0]);

@@ -212,19 +212,24 @@
   /* After an answer: what depends on the drawing is asked for once the pen rests. */
   page.after = function (told) {
     told.columns.slice(1).forEach((column, i) => { const option = find(".parity-other").options[i]; if (option && option.text !== column.name) option.text = column.name; });
-    if (!told.columns.some((column) => column.opening)) showFacts(told);
+    const facts = () => { if (!told.columns.some((column) => column.opening)) showFacts(told); };
+    if (!page.line.moving) facts();
     showCurves();
     page.showStand(told);
     clearTimeout(parityTimer);
-    if (told.columns.filter((column) => column.layers.length).length > 1) parityTimer = setTimeout(function rest() {
-      if (scope.ink.drawing || scope.ink.busy) parityTimer = setTimeout(rest, AT_REST);
-      else showParity(false);
+    parityTimer = setTimeout(function rest() {
+      if (scope.ink.drawing || scope.ink.busy || page.line.moving) return void (parityTimer = setTimeout(rest, AT_REST));
+      facts();
+      if (told.columns.filter((column) => column.layers.length).length > 1) showParity(false);
     }, AT_REST);
   };
   /* What belongs to other networks than those that are shown goes. */
   page.forget = function () {
     factsOf = "";
     facts = [];
+    page.forgetExperiments();
+  };
+  page.forgetExperiments = function () {
     moved = null;
     find(".shift-fields").replaceChildren();
     find(".shift-words").textContent = "Draw a digit, then press “Move it”.";
@@ -249,5 +254,4 @@
       else event.target.value = state.tolerance;
     }
   });
-  page.ready = true;
 })();

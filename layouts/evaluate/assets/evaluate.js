@@ -16,25 +16,33 @@
     page.recall();
     const place = page.place(), wanted = subjectOf(place);
     page.showForm(place);
+    page.travel(place);
     find(".nothing-yet").hidden = !!wanted;
-    if (!same(wanted, subject)) return void page.begin(wanted);
+    if (!same(wanted, subject)) return void page.begin(wanted, isStep(subject, wanted));
     page.showNormalise(place.normalise || "counts");
     if (wanted && page.id && page.normalised !== (place.normalise || "counts")) ask(false);
     page.mark(place);
     page.showGallery(place);
   }
 
-  page.begin = function (wanted) {
+  /* Another snapshot of the same training: what is shown stays until there is more. */
+  const isStep = (before, now) => !!before && !!now && !!scope.training.run(now.model) && same({ ...before, model: scope.training.network(before.model) }, { ...now, model: scope.training.network(now.model) });
+  page.show = show;
+  page.begin = function (wanted, step) {
     subject = wanted;
     key = page.id = null;
     turn += 1;
     clearTimeout(timer);
-    find(".found").hidden = true;
-    page.clearGallery();
+    if (step) return void ask(true);
+    clear();
     page.showNormalise(page.place().normalise || "counts");
     tell({ status: wanted ? "waiting" : "none", message: "", done: 0, total: 0 });
     if (wanted) ask(true);
   };
+  function clear() {
+    find(".found").hidden = true;
+    page.clearGallery();
+  }
   page.stop = () => ask(false, true);
   page.forget = function () { if (forgotten < 2) { forgotten += 1; page.begin(subject); } };
 
@@ -58,7 +66,10 @@
     const before = page.id;
     page.id = told.id || null;
     if (page.id && page.id !== before) arrived(told);
-    if (!["done", "failed", "stopped"].includes(told.status)) timer = setTimeout(() => ask(false), SOON);
+    const over = ["done", "failed", "stopped"].includes(told.status);
+    if (over && !key) clear(); // what another snapshot has left
+    page.travelled(subject, !!key || over, over);
+    if (!over) timer = setTimeout(() => ask(false), SOON);
   }
   function arrived(told) {
     forgotten = 0;

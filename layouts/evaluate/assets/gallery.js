@@ -31,7 +31,9 @@
     wanted = key;
     try {
       const told = await post("gallery", sent);
-      if (key === wanted) draw(list, place, sent, told);
+      if (key !== wanted) return;
+      if (sent.id === page.id) draw(list, place, sent, told);
+      else wanted = null; // another snapshot is being evaluated
     } catch (error) {
       wanted = null;
       if (error.message === "404") page.forget();

@@ -21,6 +21,7 @@
         else told = { fault: "This image cannot be fetched; open it again." };
       }
       if (key !== shown || !told) return;
+      if (key !== page.id + " " + place.image) return void (shown = null); // another snapshot is being evaluated
       draw(told);
     }
     search(page.place());

@@ -3,15 +3,15 @@
   "use strict";
   const scope = (window.layerscope = window.layerscope || {}), page = scope.page, find = page.find, make = (...given) => scope.element(...given);
   const RUNNING = 250, IDLE = 3000, AFTER_FAULT = 3000;
-  const charts = new Map();
+  const charts = new Map(), { run, network, snapshot } = scope.training;
   let choices = null, chosen = null, facts = null, told = null, timer = null, asking = null, again = false, dataFault = "", viewer = "", starting = false, wanting = false;
 
   /* The address. */
   function read() {
     const query = new URLSearchParams(location.hash.slice(1)), names = choices.disturbances.map((each) => each.name);
-    const networks = query.getAll("with").filter((key) => offered().includes(key)).slice(0, choices.mostNetworks);
+    const networks = query.getAll("with").filter((key) => offered().includes(bare(key))).slice(0, choices.mostNetworks);
     const disturbances = (query.get("disturbances") || "").split(",").filter((name) => names.includes(name));
-    const [network, disturbance, strength] = [query.get("at"), query.get("by"), Number(query.get("strength"))];
+    const [at, disturbance, strength] = [query.get("at"), query.get("by"), Number(query.get("strength"))];
     chosen = {
       ...page.dataOf(query, choices.data),
       part: query.get("part") === "train" ? "train" : "test",
@@ -19,7 +19,7 @@
       disturbances: disturbances.length ? disturbances : names,
       count: choices.counts.includes(Number(query.get("images"))) ? Number(query.get("images")) : 1000,
       digit: /^\d{1,4}$/.test(query.get("picture") || "") ? Number(query.get("picture")) : 0,
-      point: query.has("strength") && names.includes(disturbance) && networks.includes(network) ? { network, disturbance, strength } : null,
+      point: query.has("strength") && names.includes(disturbance) && networks.includes(at) ? { network: at, disturbance, strength } : null,
     };
   }
   function write(add) {
@@ -43,8 +43,8 @@
   }
   function form() {
     page.dataForm(find(".data-form"), choices.data, chosen, { colour: false, changed(next) { Object.assign(chosen, next, { point: null }); write(true); openData(); } });
-    const toggled = (list, name, on) => (on ? [...list, name] : list.filter((each) => each !== name));
-    const tick = (key, words) => page.tick("", chosen.networks.includes(key), (on) => changed({ networks: toggled(chosen.networks, key, on).slice(-choices.mostNetworks) }), { "data-network": key, "aria-label": words });
+    const toggled = (list, name, on) => (on ? [...list, name] : list.filter((each) => bare(each) !== name));
+    const tick = (key, words) => page.tick("", place(key) >= 0, (on) => changed({ networks: toggled(chosen.networks, key, on).slice(-choices.mostNetworks) }), { "data-network": key, "aria-label": words });
     const models = make("fieldset", {}, make("legend", {}, "Models"), make("div", { className: "model-ticks" },
       make("div", { className: "model-row", "aria-hidden": "true" }, make("span"), ...usable().map(({ label }) => make("span", { className: "note" }, label))),
       ...choices.models.map((model) => make("div", { className: "model-row" }, make("span", { className: "model-name" }, model.label), ...usable().map((backend) => tick(backend.value + ":" + model.value, model.label + " on " + backend.label)), make("span", { className: "form-fault", "data-model": model.value })))));
@@ -126,10 +126,13 @@
   /* What has come. */
   const usable = () => choices.backends.filter((each) => !each.disabled);
   const offered = () => choices.models.flatMap((model) => usable().map((backend) => backend.value + ":" + model.value));
+  /* A network's key is `backend:model`; it is ticked whichever of its snapshots is measured. */
+  const backendOf = (key) => key.slice(0, key.indexOf(":")), modelOf = (key) => key.slice(key.indexOf(":") + 1);
+  const bare = (key) => backendOf(key) + ":" + network(modelOf(key)), place = (key) => chosen.networks.findIndex((each) => bare(each) === key);
   /* The framework belongs to a title where there is more than one. */
   function titleOf(key) {
-    const backend = key.slice(0, key.indexOf(":")), model = choices.models.find((each) => each.value === key.slice(backend.length + 1)).label;
-    return chosen.networks.every((each) => each.startsWith(backend + ":")) ? model : model + " · " + usable().find((each) => each.value === backend).label;
+    const backend = backendOf(key), model = modelOf(key), title = choices.models.find((each) => each.value === network(model)).label + (snapshot(model) ? " · " + momentOf(model) : "");
+    return chosen.networks.every((each) => backendOf(each) === backend) ? title : title + " · " + usable().find((each) => each.value === backend).label;
   }
   function styles() {
     return Object.fromEntries(chosen.networks.map((key, i) => [key, { ...scope.chart.look(i), title: titleOf(key) }]));
@@ -151,20 +154,37 @@
       chart.show({ curves, styles: styles(), chosen: point, words: told?.words[disturbance.name] });
     }
     for (const place of document.querySelectorAll(".model-ticks .form-fault")) {
-      const faults = (told?.networks || []).filter((each) => each.fault && each.network.slice(each.network.indexOf(":") + 1) === place.dataset.model);
+      const faults = (told?.networks || []).filter((each) => each.fault && network(modelOf(each.network)) === place.dataset.model);
       place.textContent = [...new Set(faults.map((each) => each.fault))].join(" ");
     }
     for (const box of document.querySelectorAll(".model-ticks input")) {
-      const i = chosen.networks.indexOf(box.dataset.network);
+      const i = place(box.dataset.network);
       box.checked = i >= 0;
       box.closest(".tick").style.setProperty("--tick", i >= 0 ? scope.chart.look(i).colour : "");
       box.closest(".tick").classList.toggle("is-drawn", i >= 0);
     }
     for (const box of document.querySelectorAll(".disturbance-ticks input")) box.checked = chosen.disturbances.includes(box.dataset.disturbance);
+    line.follow(run(modelOf(traveller() || "")));
+    line.show();
     scope.chart.legend(find(".legend-line"), styles());
     showState();
     showWorst(false);
   }
+
+  /* Time travel: the slider chooses the snapshot of the first training. What has been measured is there at once. */
+  const traveller = () => chosen.networks.find((key) => run(modelOf(key)));
+  const momentOf = (model) => line.moments.find((each) => run(model) === line.run && each.name === snapshot(model))?.title || snapshot(model);
+  const line = scope.timeline({
+    base: "../",
+    at: () => snapshot(modelOf(traveller())),
+    go({ name }, newest) {
+      const before = traveller(), now = bare(before) + (newest ? "" : "@" + name), point = chosen.point;
+      changed({ networks: chosen.networks.map((each) => (each === before ? now : each)), point: point && point.network === before ? { ...point, network: now } : point }, false);
+    },
+    painted: () => !facts || (!!told && told.networks.map((each) => each.network).join() === chosen.networks.join()),
+    whole: () => !going() && !starting,
+    grown() { scope.chart.legend(find(".legend-line"), styles()); },
+  });
   function showState() {
     const button = find("#measure"), bar = find(".sweep-progress"), share = told?.share || 0, job = told?.job, active = going() || starting;
     const none = !chosen.networks.length ? "Choose at least one model." : !chosen.disturbances.length ? "Choose at least one disturbance." : "";

@@ -132,7 +132,7 @@
   clientside.trainOwnData = (source) => source !== "own";
   clientside.trainOwnWeights = (begin) => begin !== "file";
   clientside.trainPreset = function (filled, ...values) {
-    const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "weight-decay", "momentum", "beta2", "label-smoothing"];
+    const names = ["validation", "epochs", "batch", "optimiser", "rate", "schedule", "augmentation", "dropout", "weight-decay", "momentum", "beta2", "label-smoothing"];
     const number = (value) => (typeof value === "string" && value.trim() ? Number(value.replace(",", ".")) : NaN);
     const same = (given, wanted) => given === wanted || (!given && !wanted) || number(given) === number(wanted);
     const holds = (recipe) => names.every((name, i) => same(values[i], recipe[name]));
