@@ -32,7 +32,13 @@ def _subject() -> Any:
             html.Form(className="subject-form"),
             html.Div(
                 [
-                    html.Div(html.Div(), className="evaluation-bar", role="progressbar", **{"aria-label": "Progress"}),
+                    html.Div(
+                        html.Div(),
+                        className="evaluation-bar",
+                        role="progressbar",
+                        hidden=True,
+                        **{"aria-label": "Progress"},
+                    ),
                     html.P(className="evaluation-words note", role="status"),
                 ],
                 className="evaluation-progress",
