@@ -199,7 +199,7 @@ def test_the_answers_are_those_of_the_networks_and_every_layer_has_its_figure(se
     row = told["rows"].index(("input", "input"))
     scales = [told["panels"][f"{row}.{at}"]["figure"]["data"][0]["zmax"] for at in (0, 1)]
     assert scales[0] == scales[1]
-    assert told["incomparable"][0].startswith("They have other numbers of layers (")
+    assert told["incomparable"][0].startswith("They have different numbers of layers (")
 
 
 def test_what_the_browser_has_is_not_sent_again_unless_its_scale_has_changed(services: Services) -> None:
@@ -244,7 +244,7 @@ def test_a_model_or_framework_that_is_not_there_says_so_in_its_own_column(servic
 def test_networks_with_other_inputs_get_the_drawing_in_their_own_size(services: Services) -> None:
     services.open("dense-84x96", "pytorch")
     told = ask(services, DENSE, Asked("dense-84x96", "pytorch"))
-    assert told["incomparable"][0].startswith("They take pictures of other sizes (")
+    assert told["incomparable"][0].startswith("They take pictures of different sizes (")
     assert "28×28×1" in told["incomparable"][0]
     assert "96×84×1" in told["incomparable"][0]
     assert told["agreement"] == "Both see 7."
@@ -261,10 +261,10 @@ def test_networks_with_other_classes_say_what_can_be_compared(
     told = ask(own, DENSE, Asked(own.model, "pytorch"))
     assert [bool(column["probabilities"]) for column in told["columns"]] == [True, True]
     words = " ".join(told["incomparable"])
-    assert "They tell other classes apart (Dense net, one hidden layer: 10; " in words
-    assert "They take pictures of other sizes" in words
+    assert "They tell different classes apart (Dense net, one hidden layer: 10; " in words
+    assert "They take pictures of different sizes" in words
     fault = parity_told(own, Question(subjects=(DENSE, Asked(own.model, "pytorch")), source=SEVEN), {"other": 1})
-    assert "pictures of other sizes" in fault["fault"]
+    assert "pictures of different sizes" in fault["fault"]
 
 
 def test_what_took_long_is_found_once() -> None:
@@ -461,7 +461,7 @@ def test_parity_tells_of_the_drawing_and_of_test_images(services: Services) -> N
     assert "sample" not in other
     sizes = Question(subjects=(DENSE, Asked("dense-84x96", "pytorch")), source=SEVEN)
     services.open("dense-84x96", "pytorch")
-    assert "pictures of other sizes" in parity_told(services, sizes, {"other": 1})["fault"]
+    assert "pictures of different sizes" in parity_told(services, sizes, {"other": 1})["fault"]
 
 
 # Measures

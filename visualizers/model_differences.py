@@ -73,7 +73,7 @@ def _conclusion(rows: Sequence[Compared], left: int) -> str:
 
 
 def _answers(first: Model, second: Model, one: Array, two: Array) -> list[dict[str, Any]]:
-    """Both networks' probabilities as bars; none where they are the same network, or tell other classes apart."""
+    """Both networks' probabilities as bars; none where they are the same network, or tell different classes apart."""
     if first.version == second.version or first.classes != second.classes:
         return []
     kept = np.sort(np.argsort(-np.maximum(one, two), kind="stable")[:MOST_CLASSES])

@@ -55,7 +55,7 @@ def parity_told(services: Services, question: Question, sent: Mapping[str, Any])
     if one.asked.model != two.asked.model and {one.asked.model, two.asked.model} <= BUNDLED.keys():
         told["different"] = "These are two different networks, so they need not compute the same."
     if first.input_shape != second.input_shape:
-        return {**told, "fault": "They take pictures of other sizes, so no layer of them can be compared."}
+        return {**told, "fault": "They take pictures of different sizes, so no layer of them can be compared."}
     if sent.get("sample"):
         images = fit_images(services.samples[0].images[:SAMPLE], first.input_shape)
         told["sample"] = parity(first, second, images, tolerance).data

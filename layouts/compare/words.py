@@ -65,7 +65,7 @@ def incomparable(models: Sequence[tuple[str, Model]]) -> list[str]:
     inputs = {name: model.input_shape for name, model in models}
     if len(set(inputs.values())) > 1:
         words = "; ".join(f"{name}: {shape_words(shape)}" for name, shape in inputs.items())
-        found.append(f"They take pictures of other sizes ({words}); each gets the drawing in its own.")
+        found.append(f"They take pictures of different sizes ({words}); each gets the drawing in its own.")
     classes = {name: model.classes for name, model in models}
     if len(set(classes.values())) > 1:
         words = "; ".join(f"{name}: {len(names)}" for name, names in classes.items())
@@ -73,11 +73,11 @@ def incomparable(models: Sequence[tuple[str, Model]]) -> list[str]:
         which = (
             f"the {len(common)} they share can be compared" if common else "none is in both, so none can be compared"
         )
-        found.append(f"They tell other classes apart ({words}); {which}.")
+        found.append(f"They tell different classes apart ({words}); {which}.")
     counts = {name: len(model.layers) for name, model in models}
     if len(set(counts.values())) > 1:
         words = "; ".join(f"{name}: {count}" for name, count in counts.items())
-        found.append(f"They have other numbers of layers ({words}); a layer without counterpart has a row of its own.")
+        found.append(f"They have different numbers of layers ({words}); a layer without counterpart has a row of its own.")
     return found
 
 
