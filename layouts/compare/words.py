@@ -77,7 +77,7 @@ def incomparable(models: Sequence[tuple[str, Model]]) -> list[str]:
     counts = {name: len(model.layers) for name, model in models}
     if len(set(counts.values())) > 1:
         words = "; ".join(f"{name}: {count}" for name, count in counts.items())
-        found.append(f"They have different numbers of layers ({words}); a layer without counterpart has a row of its own.")
+        found.append(f"They have different numbers of layers ({words}); one without counterpart has a row of its own.")
     return found
 
 
