@@ -22,7 +22,7 @@ def measured(count: int = DIGITS) -> dict[str, Any]:
     addresses = {name: f"compare/#{urlencode({'with': columns}, doseq=True)}" for name, columns in NETWORKS.items()}
     with beside_an_echo(addresses, ".rows .cell") as pages:
         found = in_turns(pages, count)
-        expected = {name: _painted(page) for name, page in pages.items()} | {ECHO: {ECHO}}
+        expected = {name: painted_cells(page) for name, page in pages.items()} | {ECHO: {ECHO}}
     return {
         "pages": {name: summary(found[name], expected[name]) for name in found},
         "ratios": {name: paired(found[name], found[ECHO]) for name in NETWORKS},
@@ -30,7 +30,7 @@ def measured(count: int = DIGITS) -> dict[str, Any]:
     }
 
 
-def _painted(page: Page) -> set[str]:
+def painted_cells(page: Page) -> set[str]:
     """Every layer of every network with its picture, as the page names them."""
     cells = page.locator(".cell[data-panel]:has(canvas)")
     return set(cells.evaluate_all("(cells) => cells.map((cell) => cell.dataset.panel)"))

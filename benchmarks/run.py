@@ -129,8 +129,9 @@ SCRUB = """\
 A run of `{model}` with a snapshot for each of 20 epochs is shown with every layer and a digit, and the slider moved
 from one to the next, on a page as in *From pen to paint*, at rest before each step: from the slider's event to the
 second animation frame after the last panel that changed for it in the answer. The graph of the network, which Plotly
-draws, follows at rest as it does under the pen. The last column is what a snapshot takes when the whole training is
-played as quickly as it is painted.
+draws, follows at rest as it does under the pen. In the last row it is the page that compares, with the snapshot on both
+backends beside one another. The last column is what a snapshot takes when the whole training is played as quickly as it
+is painted.
 """
 
 MEMORY = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from compare import painted_cells
 from measure import Timing, save
 from pen import browsing, collected, live_panels, rest, serving, watched
 from playwright.sync_api import Page
@@ -19,14 +20,19 @@ EPOCHS = 20
 BACKENDS = ("pytorch", "keras")
 NOTE_STEPS = """() => document.querySelector(".time-track input").addEventListener("input", () =>
     probe.events.push({ kind: "step", at: performance.now() }))"""
-PLAYED = """([until]) => layerscope.snapshots.index === until && performance.now()"""
+LINE = "(layerscope.snapshots ?? layerscope.compare.line)"
+PAINTED = """() => (layerscope.live.visibleAt ?? layerscope.compare.visibleAt)
+    > probe.events.find((each) => each.kind === 'step').at"""
+BESIDE = "both, compared"
+"""The page that compares: one snapshot on both backends."""
 
 
 def measured(model: str) -> list[dict[str, Any]]:
-    """One entry for each backend that shows a run of this network."""
+    """One entry for each backend that shows a run of this network, and one for both beside one another."""
     with _pages(model) as pages:
         found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in pages}
-        panels = {name: set(live_panels(page)) for name, page in pages.items()}
+        panels = {name: set(live_panels(page)) for name, page in pages.items() if name != BESIDE}
+        panels[BESIDE] = painted_cells(pages[BESIDE])
         for number in range(_last(next(iter(pages.values())))):
             names = list(pages)
             for name in names[number % len(names) :] + names[: number % len(names)]:
@@ -36,7 +42,7 @@ def measured(model: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def _pages(model: str) -> Iterator[dict[str, Page]]:
-    """The page of a training's first snapshot on each backend, with every layer and a digit, at rest."""
+    """The page of a training's first snapshot on each backend, with every layer and a digit, at rest; and both."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         run = _trained(home, model)
@@ -48,6 +54,12 @@ def _pages(model: str) -> Iterator[dict[str, Page]]:
             pages[name] = page = watched(browser, f"{address}#{urlencode(first)}")
             page.wait_for_selector(".panel.has-figure", timeout=90_000)
             page.wait_for_selector(".time-curves path", timeout=30_000)
+        columns = [f"{name}:run:{run}@epoch-000" for name in BACKENDS]
+        both = urlencode({"with": columns, "sample": "5.0"}, doseq=True)
+        pages[BESIDE] = watched(browser, f"{address}compare/#{both}")
+        pages[BESIDE].wait_for_selector(".cell:nth-child(2) canvas", timeout=90_000)
+        for page in pages.values():
+            page.wait_for_selector(".time-track input", timeout=30_000)
             page.evaluate(NOTE_STEPS)
             rest(page)
         yield pages
@@ -66,7 +78,7 @@ def _step(page: Page, panels: Set[str]) -> Mapping[str, Any]:
     page.bring_to_front()
     page.evaluate("probe.collect()")
     page.locator(".time-track input").press("ArrowRight")
-    page.wait_for_function("() => layerscope.live.visibleAt > probe.events.find((each) => each.kind === 'step').at")
+    page.wait_for_function(PAINTED)
     rest(page)
     events = sorted(collected(page)["events"], key=lambda event: float(event["at"]))
     begin = next(event["at"] for event in events if event["kind"] == "step")
@@ -90,8 +102,9 @@ def _played(page: Page) -> float:
     last = _last(page)
     begin = page.evaluate("performance.now()")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("() => layerscope.snapshots.index < 3", timeout=10_000)
-    end = page.wait_for_function(PLAYED, arg=[last], timeout=60_000).json_value()
+    page.wait_for_function(f"() => {LINE}.index < 3", timeout=10_000)
+    played = f"(last) => {LINE}.index === last && performance.now()"
+    end = page.wait_for_function(played, arg=last, timeout=60_000).json_value()
     rest(page)
     return float(end - begin) / last
 

@@ -112,7 +112,7 @@ def scrub_table(entries: Sequence[Found]) -> str:
     """One row for each backend."""
     rows = [
         (
-            TITLES[entry["backend"]],
+            TITLES.get(entry["backend"], entry["backend"]),
             times.count,
             entry["panels"],
             brief(times.median),
