@@ -166,7 +166,7 @@ def test_a_training_is_stopped_resumed_and_deleted(training: Dashboard) -> None:
     page.get_by_role("option", name="Dense net, one hidden layer").click()
     expect(page.locator("#network-words")).to_have_text("6 layers, 407,050 parameters, 28×28 pixels, 10 classes")
     page.get_by_role("button", name="Edit layers…").click()
-    units = page.get_by_label("Units").first
+    units = page.get_by_label("Units", exact=True).first
     units.fill("0")
     expect(page.locator(".is-impossible")).to_contain_text("units")
     expect(page.get_by_role("button", name="Use this network")).to_be_disabled()
