@@ -35,7 +35,7 @@ lint: .venv/installed-for-tests .venv/source/layerscope  ## ruff, mypy and impor
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: .venv/installed-for-tests browser  ## measure pen to paint and the capture of activations
+bench: .venv/installed-for-tests browser  ## measure what is promised about speed and memory (ARGS="--only live")
 	$(PYTHON) benchmarks/run.py $(ARGS)
 
 pictures: .venv/installed-for-tests browser  ## take the pictures of the README again

@@ -20,12 +20,10 @@ from training_tables import training_tables
 
 BACKENDS = ("pytorch", "keras")
 CONVOLUTIONAL = ("cnn-compact", "cnn", "cnn-two-block", "cnn-batchnorm")
-USUAL = CONVOLUTIONAL[:2]
-"""Those that `--docs` has time for."""
 PARTS = ("race", "cost", "beside")
 
 
-def measured(networks: Sequence[str] = USUAL, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+def measured(networks: Sequence[str] = CONVOLUTIONAL, parts: Sequence[str] = PARTS) -> dict[str, Any]:
     """Everything this benchmark measures, or some of it."""
     found: dict[str, Any] = {}
     if "race" in parts:
@@ -54,7 +52,7 @@ def _in_a_process(backend: str, network: str) -> dict[str, Any]:
 def main() -> int:
     """Measures, prints and saves."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", nargs="*", default=list(USUAL), metavar="NAME", help="which race")
+    parser.add_argument("--networks", nargs="*", default=list(CONVOLUTIONAL), metavar="NAME", help="which race")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     parser.add_argument("--here", choices=BACKENDS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -33,7 +33,6 @@ UPLOAD = "upload"
 DIGIT = "digit"
 SAMPLE_INDEX = "sample-index"
 SAMPLE_RANDOM = "sample-random"
-SAMPLE_NEXT = "sample-next"
 
 SELECTED_LAYER = "selected-layer"
 SELECTED_UNIT = "selected-unit"

@@ -29,8 +29,6 @@ from .folder import UNEXPECTED, RunFolder, Status, tidy
 ID = re.compile(r"[0-9a-z][0-9a-z-]{0,79}")
 SOURCE = "run:"
 """What the source of a model begins with that is a run's: `run:ID` or `run:ID@SNAPSHOT`."""
-RESTING = ("stopped", "done", "failed", UNEXPECTED)
-"""How a run stands that can be resumed or trained further."""
 
 REMEMBERED = 5_000_000
 """Steps of all runs together whose measurements are kept in memory, 16 bytes each."""

@@ -4,4 +4,3 @@ MATRIX = "matrix"
 CONFIDENCE = "confidence"
 RELIABILITY = "reliability"
 THRESHOLDS = "thresholds"
-FIGURES = (MATRIX, CONFIDENCE, RELIABILITY, THRESHOLDS)
