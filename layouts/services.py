@@ -29,6 +29,7 @@ from ..visualizers.words import joined
 from .data.choice import Named
 from .data.sources import Sources
 from .jobs import Jobs
+from .keeping import kept
 from .limits import Costs, Watchdog
 from .moments import moment, network_of
 from .pictures import Source, Stored
@@ -203,23 +204,11 @@ class Services:
 
     def kept_pass(self, key: Hashable, make: Callable[[], Pass]) -> Pass:
         """The pass made for this key before, else a new one; a few are kept."""
-        with self._lock:
-            known = self._passes.get(key)
-        if known is None:
-            known = make()
-            with self._lock:
-                self._passes[key] = known
-        return known
+        return kept(self._passes, self._lock, key, make)
 
     def kept_answer(self, key: Hashable, make: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
         """The probabilities found for this key before, else those found now; some thousands are kept."""
-        with self._lock:
-            known = self._answers.get(key)
-        if known is None:
-            known = make()
-            with self._lock:
-                self._answers[key] = known
-        return known
+        return kept(self._answers, self._lock, key, make)
 
     def layers(self, model: str, backend: str = "") -> Sequence[LayerInfo]:
         """The layers of a model; those of a bundled one, and of a run's, are known without opening it."""

@@ -1,7 +1,8 @@
 /* The drawing canvas: captures ink, keeps its history, and sends one picture at a time.
  *
  * A stroke in progress is on dash-canvas's upper canvas, finished ones on the lower; both together, scaled to SIZE, are
- * the ink. It leaves as the text that the address carries, too (greys.js). The next picture is sent only when the previous answer has been painted, so nothing queues up and the latest ink always wins.
+ * the ink. It leaves as the text that the address carries, too (greys.js). The next picture is sent only when the
+ * previous answer has been painted, so nothing queues up and the latest ink always wins.
  */
 (function () {
   "use strict";

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from ...datasets.base import Dataset
 from ...drawing.resample import fitted_size, resized
+from ..keeping import kept
 
 PAGE = 200
 """Images on one page."""
@@ -39,12 +40,7 @@ class Pictures:
 
     def reply(self, key: str, make: Callable[[], bytes]) -> Response:
         """The picture of that key, made where it is not there."""
-        with self._lock:
-            known = self._kept.get(key)
-        if known is None:
-            known = make()
-            with self._lock:
-                self._kept[key] = known
+        known = kept(self._kept, self._lock, key, make)
         return Response(known, mimetype="image/png", headers=BY_CONTENT)
 
 
